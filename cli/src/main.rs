@@ -1,0 +1,2 @@
+//! The command `synward`.
+fn main() {}

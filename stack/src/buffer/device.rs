@@ -1,0 +1,80 @@
+//! What a shard needs of a device.
+
+use super::{Buf, Pool};
+use crate::sync::Signal;
+use crate::wire::Mac;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+/// What a device can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Capabilities {
+    /// The link-layer address.
+    pub mac: Mac,
+    /// Largest IP packet on the link in bytes.
+    pub mtu: usize,
+    /// It finishes transport checksums ([`super::Checksum::Partial`] may be transmitted).
+    pub checksum_offload: bool,
+    /// Largest super-segment in bytes of IP packet that it takes; 0 where it takes none.
+    pub segmentation: usize,
+}
+
+/// What one call of [`Device::receive`] brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Received {
+    /// Frames appended.
+    pub frames: usize,
+    /// The device may have more at once: the budget ended before it was empty, so readiness must be kept.
+    pub more: bool,
+}
+
+/// How a driver learns that a device has something to receive, or room again.
+#[derive(Clone, Debug)]
+pub enum Readiness {
+    /// A file descriptor to poll for reading (and, after a short transmit, for writing).
+    #[cfg(unix)]
+    Fd(std::os::fd::RawFd),
+    /// A signal that the other side raises.
+    Signal(Arc<Signal>),
+}
+
+/// A link to a network: frames in, frames out, never blocking.
+pub trait Device {
+    /// What it can do; constant over its life.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Appends at most `budget` received frames to `into`, with buffers of `pool`.
+    ///
+    /// # Errors
+    /// The device is gone or broken. "Nothing there" is no error but `Received::default()`.
+    fn receive(&mut self, pool: &mut Pool, into: &mut VecDeque<Buf>, budget: usize) -> io::Result<Received>;
+
+    /// Sends frames from the front of `from`, gives their buffers to `pool`, and leaves what there is no room for now.
+    /// Each frame has at least 12 bytes of headroom (a virtio header fits in place).
+    ///
+    /// # Errors
+    /// The device is gone or broken; frames that were not sent are still in `from`.
+    fn transmit(&mut self, from: &mut VecDeque<Buf>, pool: &mut Pool) -> io::Result<()>;
+
+    /// How to wait for it.
+    fn readiness(&self) -> Readiness;
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn receive(&mut self, pool: &mut Pool, into: &mut VecDeque<Buf>, budget: usize) -> io::Result<Received> {
+        (**self).receive(pool, into, budget)
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Buf>, pool: &mut Pool) -> io::Result<()> {
+        (**self).transmit(from, pool)
+    }
+
+    fn readiness(&self) -> Readiness {
+        (**self).readiness()
+    }
+}

@@ -1,0 +1,112 @@
+//! The buffers of a shard, by size: in steady state a packet costs no allocation.
+
+use super::Buf;
+
+/// Headroom of every buffer taken for a frame: Ethernet, IPv6 and TCP with all options fit.
+pub const HEADROOM: usize = 128;
+
+/// The sizes that a pool keeps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SizeClass {
+    /// Control segments and small payloads.
+    Small,
+    /// One Ethernet frame.
+    Frame,
+    /// A jumbo frame, or a chunk of a stream.
+    Chunk,
+    /// The largest IP packet, or a super-segment.
+    Jumbo,
+}
+
+impl SizeClass {
+    /// All classes, smallest first.
+    pub const ALL: [Self; 4] = [Self::Small, Self::Frame, Self::Chunk, Self::Jumbo];
+
+    /// Bytes of a buffer of this class, headroom included.
+    pub const fn capacity(self) -> usize {
+        match self {
+            Self::Small => 448,
+            Self::Frame => 1984,
+            Self::Chunk => 16 * 1024 + 192,
+            Self::Jumbo => 65536 + 448,
+        }
+    }
+
+    /// The smallest class that holds `len` bytes after [`HEADROOM`].
+    pub const fn for_len(len: usize) -> Self {
+        let need = len + HEADROOM;
+        if need <= Self::Small.capacity() {
+            Self::Small
+        } else if need <= Self::Frame.capacity() {
+            Self::Frame
+        } else if need <= Self::Chunk.capacity() {
+            Self::Chunk
+        } else {
+            Self::Jumbo
+        }
+    }
+}
+
+/// Free buffers, by class, up to a limit of bytes; what is over the limit goes back to the allocator.
+#[derive(Debug)]
+pub struct Pool {
+    free: [Vec<Buf>; 4],
+    held: usize,
+    limit: usize,
+    allocated: u64,
+}
+
+impl Pool {
+    /// A pool that keeps at most `limit` bytes of free buffers.
+    pub fn new(limit: usize) -> Self {
+        Self { free: Default::default(), held: 0, limit, allocated: 0 }
+    }
+
+    /// An empty buffer that holds `len` bytes after [`HEADROOM`]; fresh from the allocator where none is free.
+    #[inline]
+    pub fn take(&mut self, len: usize) -> Buf {
+        let class = SizeClass::for_len(len);
+        if let Some(mut buf) = self.free[class as usize].pop() {
+            self.held -= buf.memory();
+            buf.reset(HEADROOM);
+            return buf;
+        }
+        self.allocated += 1;
+        Buf::new(class.capacity().max(len + HEADROOM), HEADROOM)
+    }
+
+    /// Gives a buffer back.
+    #[inline]
+    pub fn put(&mut self, buf: Buf) {
+        let memory = buf.memory();
+        let class = SizeClass::ALL.into_iter().find(|class| class.capacity() == buf.capacity());
+        if let Some(class) = class.filter(|_| self.held + memory <= self.limit) {
+            self.held += memory;
+            self.free[class as usize].push(buf);
+        }
+    }
+
+    /// Moves up to `count` free buffers of `class` to `into`, for a peer that runs short (an in-memory link).
+    pub fn spare(&mut self, class: SizeClass, count: usize, into: &mut Vec<Buf>) {
+        for _ in 0..count {
+            let Some(buf) = self.free[class as usize].pop() else { return };
+            self.held -= buf.memory();
+            into.push(buf);
+        }
+    }
+
+    /// Free buffers of one class.
+    pub fn free(&self, class: SizeClass) -> usize {
+        self.free[class as usize].len()
+    }
+
+    /// Bytes of free buffers.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Buffers that came from the allocator since the start.
+    pub fn allocated(&self) -> u64 {
+        self.allocated
+    }
+}

@@ -1,0 +1,125 @@
+//! Why a packet went no further. Each discarded packet has exactly one reason.
+
+macro_rules! discards {
+    ($($name:ident = $text:literal),+ $(,)?) => {
+        /// The reason of a discard.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum Discard {
+            $(#[doc = $text] $name,)+
+        }
+
+        impl Discard {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// What it means, for a person.
+            pub const fn explain(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// Its name, for a program.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+        }
+    };
+}
+
+discards! {
+    EthernetShort = "shorter than an Ethernet header",
+    EthernetNotForUs = "Ethernet destination is another station",
+    EthernetSource = "Ethernet source is a group address",
+    EtherTypeUnknown = "a protocol that the stack does not speak",
+    ArpMalformed = "ARP packet malformed or not for IPv4 over Ethernet",
+    ArpNotForUs = "ARP packet that concerns neither us nor a known neighbour",
+    ArpSpoofed = "ARP packet that claims our address, a group address or another subnet",
+    ArpLimited = "ARP beyond the neighbour limits",
+    IpMalformed = "IP header truncated, of a wrong version or with impossible lengths",
+    IpChecksum = "IP header checksum wrong",
+    IpOptions = "IP options malformed or refused (source route)",
+    IpFragment = "IP fragment",
+    IpSource = "IP source is a group, broadcast or loopback address, or zero",
+    IpNotForUs = "IP destination is not ours",
+    IpBroadcast = "broadcast or multicast that the stack does not take",
+    IpProtocol = "transport protocol that the stack does not speak",
+    IcmpMalformed = "ICMP message truncated",
+    IcmpChecksum = "ICMP checksum wrong",
+    IcmpUnused = "ICMP message of a kind that the stack does not act on",
+    IcmpLimited = "an ICMP answer was withheld by its rate limit",
+    IcmpNotOurs = "ICMP error that quotes no connection of ours",
+    IcmpSequence = "ICMP error that quotes a sequence number out of range (RFC 5927)",
+    IcmpRedirect = "ICMP redirect, refused by setting or implausible",
+    TcpMalformed = "TCP header truncated or with impossible lengths",
+    TcpChecksum = "TCP checksum wrong",
+    TcpFlags = "TCP flags that no segment may have together",
+    TcpPortZero = "TCP port 0",
+    TcpLand = "TCP segment whose source is its destination",
+    TcpNoConnection = "TCP segment for no connection; answered by RST",
+    TcpResetStray = "RST for no connection",
+    TcpResetLimited = "TCP segment for no connection; the RST was withheld by its rate limit",
+    TcpOutOfWindow = "TCP segment outside the receive window",
+    TcpPaws = "TCP segment with an old timestamp (RFC 7323)",
+    TcpNoAck = "TCP segment without ACK in a synchronized state",
+    TcpAckUnacceptable = "TCP segment that acknowledges what was not sent (RFC 5961)",
+    TcpResetInexact = "RST not exactly at the left edge of the window (RFC 5961)",
+    TcpSynInWindow = "SYN in a synchronized state (RFC 5961)",
+    TcpDuplicate = "TCP segment with nothing new",
+    TcpAfterClose = "TCP data after the application closed for good",
+    TcpReassemblyFull = "TCP data out of order beyond the memory allowed",
+    TcpWindowOverrun = "TCP data beyond the window that was offered",
+    TcpTimeWait = "TCP segment in TIME-WAIT that changes nothing",
+    TcpMissingTimestamp = "TCP segment without the timestamps that were agreed (RFC 7323, Section 3.2)",
+    SynBacklogFull = "SYN while the accept queue is full",
+    SynStoreFull = "SYN while the half-open store is full and neither cookie nor eviction is allowed",
+    SynEvicted = "half-open connection evicted by a newer one",
+    SynDuplicate = "SYN of a half-open connection again",
+    SynListenerGone = "half-open connection whose listener closed",
+    SynTimeout = "half-open connection whose third ACK never came",
+    SynAckMismatch = "ACK that does not fit its half-open connection",
+    SynResetHalfOpen = "half-open connection reset by its peer",
+    SynUnreachable = "half-open connection that ICMP or routing declared unreachable",
+    CookieInvalid = "ACK with an invalid or expired SYN cookie",
+    CookieLimited = "answer to an invalid SYN cookie withheld by its rate limit",
+    ConnectionTableFull = "connection table full",
+    MemoryFull = "memory budget used up",
+    NeighborPending = "packet replaced while its neighbour was being resolved",
+    NeighborUnreachable = "packet for a neighbour that does not answer",
+    NoRoute = "packet without a route",
+    TransmitQueueFull = "transmit queue full",
+    LoopQueueFull = "packet to ourselves while the loop queue is full",
+    DeviceError = "packet that the device refused",
+}
+
+/// A counter for each reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discards([u64; Discard::ALL.len()]);
+
+impl Default for Discards {
+    fn default() -> Self {
+        Self([0; Discard::ALL.len()])
+    }
+}
+
+impl Discards {
+    /// Counts one.
+    #[inline]
+    pub fn count(&mut self, reason: Discard) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// How many had this reason.
+    pub fn of(&self, reason: Discard) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// All in all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that occurred.
+    pub fn iter(&self) -> impl Iterator<Item = (Discard, u64)> {
+        Discard::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, n)| *n > 0)
+    }
+}

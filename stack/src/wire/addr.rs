@@ -1,0 +1,168 @@
+//! Addresses in one shape for both IP versions, so that no key or table assumes four bytes.
+
+use core::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// A link-layer address (EUI-48).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// All stations.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// Whether the group bit is set (multicast and broadcast).
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+
+    /// Whether a station may have it as its own: neither a group address nor zero.
+    pub const fn is_station(self) -> bool {
+        !self.is_group() && !matches!(self.0, [0, 0, 0, 0, 0, 0])
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An IP address of either version in 16 bytes; IPv4 in its mapped form (RFC 4291, Section 2.5.5.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Addr([u8; 16]);
+
+impl Addr {
+    /// 0.0.0.0
+    pub const UNSPECIFIED_V4: Self = Self::v4(Ipv4Addr::UNSPECIFIED);
+
+    /// An IPv4 address.
+    pub const fn v4(addr: Ipv4Addr) -> Self {
+        let [a, b, c, d] = addr.octets();
+        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+    }
+
+    /// The IPv4 address, if it is one.
+    #[inline]
+    pub fn to_v4(self) -> Option<Ipv4Addr> {
+        let b = &self.0;
+        (b[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
+            .then(|| Ipv4Addr::new(b[12], b[13], b[14], b[15]))
+    }
+
+    /// Whether it is an IPv4 address.
+    pub fn is_v4(self) -> bool {
+        self.to_v4().is_some()
+    }
+
+    /// The 16 bytes.
+    #[inline]
+    pub const fn octets(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// As std's type.
+    pub fn to_ip(self) -> IpAddr {
+        match self.to_v4() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6(Ipv6Addr::from(self.0)),
+        }
+    }
+}
+
+impl From<Ipv4Addr> for Addr {
+    fn from(addr: Ipv4Addr) -> Self {
+        Self::v4(addr)
+    }
+}
+
+impl From<IpAddr> for Addr {
+    fn from(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(v4) => Self::v4(v4),
+            IpAddr::V6(v6) => Self(v6.octets()),
+        }
+    }
+}
+
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_ip(), f)
+    }
+}
+
+impl fmt::Debug for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An address and a port.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The address.
+    pub addr: Addr,
+    /// The port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// As std's type.
+    pub fn to_socket_addr(self) -> SocketAddr {
+        SocketAddr::new(self.addr.to_ip(), self.port)
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(addr: SocketAddr) -> Self {
+        Self { addr: addr.ip().into(), port: addr.port() }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_socket_addr(), f)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What names a TCP connection: our endpoint and the peer's. 36 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FlowKey {
+    /// Our side.
+    pub local: Endpoint,
+    /// The peer's side.
+    pub remote: Endpoint,
+}
+
+impl FlowKey {
+    /// The key as bytes for a keyed hash; IPv4 needs only 12 of them. Injective over both versions together.
+    #[inline]
+    pub fn hash_input(&self) -> ([u8; 36], usize) {
+        let mut bytes = [0; 36];
+        if let (Some(local), Some(remote)) = (self.local.addr.to_v4(), self.remote.addr.to_v4()) {
+            bytes[0..4].copy_from_slice(&local.octets());
+            bytes[4..8].copy_from_slice(&remote.octets());
+            bytes[8..10].copy_from_slice(&self.local.port.to_be_bytes());
+            bytes[10..12].copy_from_slice(&self.remote.port.to_be_bytes());
+            return (bytes, 12);
+        }
+        bytes[0..16].copy_from_slice(self.local.addr.octets());
+        bytes[16..32].copy_from_slice(self.remote.addr.octets());
+        bytes[32..34].copy_from_slice(&self.local.port.to_be_bytes());
+        bytes[34..36].copy_from_slice(&self.remote.port.to_be_bytes());
+        (bytes, 36)
+    }
+}
