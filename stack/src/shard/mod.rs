@@ -1,1 +1,4 @@
-//! `shard`
+//! The turn of one shard: receive → expire → commands → transmit.
+
+mod table;
+mod wheel;

@@ -1,0 +1,193 @@
+//! The connection table: one keyed probe finds the connection, the half-open entry or the TIME-WAIT record of a flow.
+//! It has no lock: it belongs to the shard, and whoever touches it holds `&mut Shard`.
+//!
+//! It is 256 small tables, chosen by the hash's high bits. Each grows alone, so that no insert moves more than a 256th of
+//! the entries, and a shard with a million connections has no long turn. An entry is four bytes: two bits of kind and a
+//! place in the store of that kind, which holds the key.
+
+use crate::base::Prf;
+use crate::wire::FlowKey;
+use hashbrown::HashTable;
+
+/// What a flow is at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entry {
+    /// A place in the shard's connections.
+    Connection(u32),
+    /// A place in admission's half-open store.
+    HalfOpen(u32),
+    /// A place in the TIME-WAIT store.
+    TimeWait(u32),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Packed(u32);
+
+const PLACE: u32 = (1 << 30) - 1;
+
+impl Packed {
+    fn new(entry: Entry) -> Self {
+        match entry {
+            Entry::Connection(place) => Self(place & PLACE),
+            Entry::HalfOpen(place) => Self(1 << 30 | place & PLACE),
+            Entry::TimeWait(place) => Self(2 << 30 | place & PLACE),
+        }
+    }
+
+    #[inline]
+    fn entry(self) -> Entry {
+        let place = self.0 & PLACE;
+        match self.0 >> 30 {
+            0 => Entry::Connection(place),
+            1 => Entry::HalfOpen(place),
+            _ => Entry::TimeWait(place),
+        }
+    }
+}
+
+/// The keyed hash of a flow, computed once a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FlowHash(u64);
+
+/// Where the keys of entries are.
+pub(crate) trait Keys {
+    /// The key of `entry`; `None` where the store no longer has it.
+    fn key(&self, entry: Entry) -> Option<&FlowKey>;
+}
+
+const PARTS: usize = 256;
+
+pub(crate) struct FlowTable {
+    parts: Vec<HashTable<Packed>>,
+    prf: Prf,
+    len: usize,
+}
+
+impl FlowTable {
+    pub(crate) fn new(prf: Prf) -> Self {
+        Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), prf, len: 0 }
+    }
+
+    /// Entries held.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of the index.
+    pub(crate) fn memory(&self) -> usize {
+        self.parts.iter().map(HashTable::allocation_size).sum::<usize>()
+            + PARTS * size_of::<HashTable<Packed>>()
+    }
+
+    /// The hash of `key`.
+    #[inline]
+    pub(crate) fn hash(&self, key: &FlowKey) -> FlowHash {
+        let (bytes, len) = key.hash_input();
+        FlowHash(self.prf.fast(&bytes[..len]))
+    }
+
+    /// hashbrown takes its tag from the highest bits and its bucket from the lowest, so the part comes from between.
+    #[inline]
+    fn part(hash: FlowHash) -> usize {
+        (hash.0 >> 40) as usize % PARTS
+    }
+
+    /// What `key` is at the moment.
+    #[inline]
+    pub(crate) fn find(&self, hash: FlowHash, key: &FlowKey, keys: &impl Keys) -> Option<Entry> {
+        let part = &self.parts[Self::part(hash)];
+        part.find(hash.0, |packed| keys.key(packed.entry()) == Some(key)).map(|packed| packed.entry())
+    }
+
+    /// Adds an entry for a key that has none.
+    pub(crate) fn insert(&mut self, hash: FlowHash, entry: Entry, keys: &impl Keys) {
+        let prf = &self.prf;
+        let rehash = |packed: &Packed| match keys.key(packed.entry()) {
+            Some(key) => {
+                let (bytes, len) = key.hash_input();
+                prf.fast(&bytes[..len])
+            }
+            None => 0,
+        };
+        self.parts[Self::part(hash)].insert_unique(hash.0, Packed::new(entry), rehash);
+        self.len += 1;
+    }
+
+    /// Makes the entry `from` of a flow `to`, in place.
+    pub(crate) fn replace(&mut self, hash: FlowHash, from: Entry, to: Entry) -> bool {
+        let from = Packed::new(from);
+        match self.parts[Self::part(hash)].find_mut(hash.0, |packed| *packed == from) {
+            Some(packed) => {
+                *packed = Packed::new(to);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Removes an entry; whether it was there.
+    pub(crate) fn remove(&mut self, hash: FlowHash, entry: Entry) -> bool {
+        let wanted = Packed::new(entry);
+        match self.parts[Self::part(hash)].find_entry(hash.0, |packed| *packed == wanted) {
+            Ok(found) => {
+                found.remove();
+                self.len -= 1;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secrets;
+    use crate::wire::Endpoint;
+    use std::net::{Ipv6Addr, SocketAddr};
+
+    struct Store(Vec<FlowKey>);
+
+    impl Keys for Store {
+        fn key(&self, entry: Entry) -> Option<&FlowKey> {
+            match entry {
+                Entry::Connection(place) | Entry::HalfOpen(place) | Entry::TimeWait(place) => {
+                    self.0.get(place as usize)
+                }
+            }
+        }
+    }
+
+    fn key(i: u32) -> FlowKey {
+        let local: SocketAddr = "192.0.2.1:80".parse().unwrap();
+        let remote = if i % 2 == 0 {
+            Endpoint { addr: std::net::Ipv4Addr::from(0x0a00_0000 + i / 5).into(), port: i as u16 }
+        } else {
+            let addr = std::net::IpAddr::from(Ipv6Addr::from(u128::from(i / 5)));
+            Endpoint { addr: addr.into(), port: i as u16 }
+        };
+        FlowKey { local: local.into(), remote }
+    }
+
+    #[test]
+    fn each_flow_of_either_version_is_found_replaced_and_removed_alone() {
+        let mut table = FlowTable::new(Secrets::from_test_seed(1).prf("table"));
+        let store = Store((0..20_000).map(key).collect());
+        for i in 0..20_000u32 {
+            let hash = table.hash(&key(i));
+            assert_eq!(table.find(hash, &key(i), &store), None);
+            table.insert(hash, Entry::HalfOpen(i), &store);
+        }
+        assert_eq!(table.len(), 20_000);
+        for i in 0..20_000u32 {
+            let hash = table.hash(&key(i));
+            assert_eq!(table.find(hash, &key(i), &store), Some(Entry::HalfOpen(i)));
+            assert!(table.replace(hash, Entry::HalfOpen(i), Entry::Connection(i)));
+            assert!(!table.replace(hash, Entry::HalfOpen(i), Entry::Connection(i)));
+            assert_eq!(table.find(hash, &key(i), &store), Some(Entry::Connection(i)));
+            assert!(table.remove(hash, Entry::Connection(i)));
+            assert!(!table.remove(hash, Entry::Connection(i)));
+        }
+        assert_eq!(table.len(), 0);
+    }
+}
