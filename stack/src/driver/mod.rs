@@ -1,1 +1,5 @@
-//! `driver`
+//! Runs shards: by hand ([`Host`]).
+
+mod hand;
+
+pub use hand::Host;

@@ -1,4 +1,247 @@
-//! The turn of one shard: receive → expire → commands → transmit.
+//! The turn of one shard: receive → expire → commands → transmit. A shard owns its table, its timers, its neighbours and
+//! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
+mod api;
+mod connect;
+mod demux;
+mod events;
+mod expire;
+mod icmp;
+mod listeners;
+mod ping;
+mod receive;
+mod settle;
+mod slot;
+mod snapshot;
 mod table;
+mod transmit;
+mod turn;
 mod wheel;
+
+pub use api::AcceptError;
+pub use events::{Event, PingError, Pong};
+pub use listeners::{ListenError, ListenerId};
+pub use slot::ConnId;
+pub use snapshot::{ConnectionRow, Counters, MemoryReport, Snapshot};
+pub use turn::{Defect, Progress, Step, Turn};
+
+use crate::admission::Admission;
+use crate::base::rate::SharedBudget;
+use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
+use crate::buffer::{Buf, Capabilities, Pool};
+use crate::ip::{self, Interface, Neighbors, PathMtus, Routes};
+use crate::settings::Settings;
+use crate::tcp::time_wait::TimeWaitStore;
+use crate::telemetry::Discards;
+use crate::wire::Addr;
+use listeners::Listeners;
+use slot::Slot;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use table::FlowTable;
+use wheel::Wheel;
+
+/// What a host is, besides its settings.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Its addresses, each with the length of its on-link prefix.
+    pub addresses: Vec<(std::net::IpAddr, u8)>,
+    /// Routes through gateways: destination, prefix length, gateway.
+    pub routes: Vec<(std::net::IpAddr, u8, std::net::IpAddr)>,
+    /// Settings.
+    pub settings: Settings,
+}
+
+impl HostConfig {
+    /// A host with one address.
+    pub fn new(address: std::net::IpAddr, prefix_len: u8) -> Self {
+        Self { addresses: vec![(address, prefix_len)], routes: Vec::new(), settings: Settings::default() }
+    }
+
+    /// With a default route through `gateway`.
+    #[must_use]
+    pub fn gateway(mut self, gateway: std::net::IpAddr) -> Self {
+        self.routes.push((Addr::UNSPECIFIED_V4.to_ip(), 0, gateway));
+        self
+    }
+
+    /// With other settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+}
+
+/// Why a host cannot be built.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// An address or its prefix.
+    #[error("address {0}: {1}")]
+    Address(std::net::IpAddr, String),
+    /// A route.
+    #[error("route to {0}/{1}: {2}")]
+    Route(std::net::IpAddr, u8, String),
+    /// No address.
+    #[error("a host needs at least one address")]
+    NoAddress,
+}
+
+/// The keyed functions of a shard, one for each use.
+pub(crate) struct Prfs {
+    pub(crate) isn: Prf,
+    pub(crate) timestamps: Prf,
+    pub(crate) ports: Prf,
+}
+
+/// Frames on their way.
+#[derive(Default)]
+pub(crate) struct Queues {
+    /// From the device, to be looked at in this turn.
+    pub(crate) received: VecDeque<Buf>,
+    /// To ourselves, to be looked at in the next turn.
+    pub(crate) looped: VecDeque<Buf>,
+    /// To the device.
+    pub(crate) transmit: VecDeque<Buf>,
+}
+
+/// Who waits for a neighbour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Token {
+    /// A connection in SYN-SENT.
+    Connection(Id),
+    /// An echo request.
+    Ping(u32),
+}
+
+impl Token {
+    const PING: u64 = 1 << 63;
+
+    pub(crate) fn pack(self) -> u64 {
+        match self {
+            // A generation uses at most 31 bits here: it only has to differ from the last few.
+            Self::Connection(id) => u64::from(id) & !Self::PING,
+            Self::Ping(index) => Self::PING | u64::from(index),
+        }
+    }
+
+    pub(crate) fn unpack(token: u64) -> Self {
+        if token & Self::PING != 0 { Self::Ping(token as u32) } else { Self::Connection(Id::from(token)) }
+    }
+}
+
+/// One host's (or one core's part of a host's) whole protocol state, and its turn.
+pub struct Shard {
+    pub(crate) number: u16,
+    pub(crate) now: Instant,
+    pub(crate) settings: Settings,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) prfs: Prfs,
+    pub(crate) rng: Rng,
+    pub(crate) interface: Interface,
+    pub(crate) routes: Routes,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) path_mtus: PathMtus,
+    pub(crate) icmp_budget: SharedBudget,
+    pub(crate) reset_budget: SharedBudget,
+    pub(crate) pings: ping::Pings,
+    pub(crate) admission: Admission,
+    pub(crate) listeners: Listeners,
+    pub(crate) table: FlowTable,
+    pub(crate) connections: Slab<Slot>,
+    pub(crate) wheel: Wheel,
+    pub(crate) time_wait: TimeWaitStore,
+    pub(crate) orphans: usize,
+    pub(crate) queues: Queues,
+    pub(crate) ready: VecDeque<u32>,
+    pub(crate) pool: Pool,
+    pub(crate) memory_low: bool,
+    pub(crate) events: VecDeque<events::Queued>,
+    pub(crate) discards: Discards,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) defect: Option<Defect>,
+}
+
+impl Shard {
+    /// A host with `capabilities` of its device.
+    ///
+    /// # Errors
+    /// An address, prefix or route that makes no sense.
+    pub fn new(
+        config: HostConfig,
+        capabilities: Capabilities,
+        secrets: &Secrets,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
+        let HostConfig { addresses, routes, settings } = config;
+        let mut interface = Interface::new(capabilities.mac, capabilities.mtu);
+        for (address, prefix_len) in &addresses {
+            let told = |error: ip::AddressError| ConfigError::Address(*address, error.to_string());
+            interface.add((*address).into(), *prefix_len).map_err(told)?;
+        }
+        if addresses.is_empty() {
+            return Err(ConfigError::NoAddress);
+        }
+        let mut table = Routes::new(&settings.ip, &interface);
+        for (destination, prefix_len, gateway) in routes {
+            let told = |error: &dyn std::fmt::Display| ConfigError::Route(destination, prefix_len, error.to_string());
+            let prefix = ip::Prefix::new(destination.into(), prefix_len).map_err(|e| told(&e))?;
+            table.add(&interface, ip::Route::via(prefix, gateway.into())).map_err(|e| told(&e))?;
+        }
+        let limits = &settings.limits;
+        let answers = settings.ip.answers_per_second;
+        let mut shard = Self {
+            number: 0,
+            now,
+            capabilities,
+            prfs: Prfs {
+                isn: secrets.prf("isn"),
+                timestamps: secrets.prf("timestamps"),
+                ports: secrets.prf("ports"),
+            },
+            rng: secrets.rng("shard"),
+            interface,
+            routes: table,
+            neighbors: Neighbors::new(&settings.ip, limits),
+            path_mtus: PathMtus::new(&settings.ip, limits),
+            icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
+            reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),
+            pings: ping::Pings::default(),
+            admission: Admission::new(&settings.admission, &settings.tcp, limits, secrets, now),
+            listeners: Listeners::new(limits.listeners),
+            table: FlowTable::new(secrets.prf("table")),
+            connections: Slab::with_limit(limits.connections as usize),
+            wheel: Wheel::new(now),
+            time_wait: TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait),
+            orphans: 0,
+            queues: Queues::default(),
+            ready: VecDeque::new(),
+            pool: Pool::new(limits.pool as usize),
+            memory_low: false,
+            events: VecDeque::new(),
+            discards: Discards::default(),
+            counters: Counters::default(),
+            progress: Arc::new(Progress::default()),
+            defect: None,
+            settings,
+        };
+        for own in shard.interface.addresses() {
+            shard.neighbors.announce(now, own.addr);
+        }
+        Ok(shard)
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Largest segment that we take from and send to `remote` at first: the link's MTU less the headers.
+    pub(crate) fn mss_to(&self, remote: Addr) -> u16 {
+        let hop = self.interface.mtu();
+        let mtu = self.path_mtus.lookup(self.now, remote, hop).mtu;
+        let mss = mtu.saturating_sub(40);
+        if self.settings.tcp.mss == 0 { mss } else { mss.min(self.settings.tcp.mss) }
+    }
+}

@@ -43,6 +43,9 @@ impl Addr {
     /// 0.0.0.0
     pub const UNSPECIFIED_V4: Self = Self::v4(Ipv4Addr::UNSPECIFIED);
 
+    /// Before every other address in the order of this type.
+    pub(crate) const LOWEST: Self = Self([0; 16]);
+
     /// An IPv4 address.
     pub const fn v4(addr: Ipv4Addr) -> Self {
         let [a, b, c, d] = addr.octets();

@@ -1,0 +1,330 @@
+//! Which connection, half-open entry, TIME-WAIT record or listener a segment is for: one probe of the table, then
+//! listener → admission → cookie → rate-limited RST.
+
+use super::slot::Owner;
+use super::table::{Entry, FlowHash, Keys};
+use super::{ConnId, Shard, Slot};
+use crate::admission::{Admission, CookieOutcome, HalfOpenId, HalfOpenOutcome, Removed, Syn, Verdict};
+use crate::base::{Id, Slab};
+use crate::buffer::Buf;
+use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
+use crate::tcp::{Connection, Context, Handshake, Reset};
+use crate::telemetry::Discard;
+use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader};
+
+/// The three stores that hold the keys of the table's entries.
+pub(crate) struct Stores<'a> {
+    connections: &'a Slab<Slot>,
+    admission: &'a Admission,
+    time_wait: &'a TimeWaitStore,
+}
+
+impl<'a> Stores<'a> {
+    pub(crate) fn of(connections: &'a Slab<Slot>, admission: &'a Admission, time_wait: &'a TimeWaitStore) -> Self {
+        Self { connections, admission, time_wait }
+    }
+}
+
+impl Keys for Stores<'_> {
+    #[inline]
+    fn key(&self, entry: Entry) -> Option<&FlowKey> {
+        match entry {
+            Entry::Connection(place) => self.connections.at(place).map(|slot| slot.connection.flow()),
+            Entry::HalfOpen(place) => self.admission.flow_at(place),
+            Entry::TimeWait(place) => self.time_wait.get(place).map(|record| &record.flow),
+        }
+    }
+}
+
+/// A received segment whose lengths and checksum are good.
+pub(crate) struct Arrived<'a> {
+    pub(crate) flow: FlowKey,
+    pub(crate) header: &'a TcpHeader,
+    /// The frame, trimmed to the payload.
+    pub(crate) payload: Buf,
+    /// The station that it came from.
+    pub(crate) station: Mac,
+}
+
+impl Shard {
+    /// Finds the entry of `flow`.
+    #[inline]
+    pub(crate) fn find(&self, hash: FlowHash, flow: &FlowKey) -> Option<Entry> {
+        self.table.find(hash, flow, &Stores::of(&self.connections, &self.admission, &self.time_wait))
+    }
+
+    /// Adds an entry to the table.
+    pub(crate) fn enter(&mut self, hash: FlowHash, entry: Entry) {
+        let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
+        self.table.insert(hash, entry, &keys);
+    }
+
+    /// Gives a good segment to whom it is for. Each ends in exactly one place: queued, acted on, or one counted discard.
+    pub(crate) fn demultiplex(&mut self, arrived: Arrived<'_>) {
+        let hash = self.table.hash(&arrived.flow);
+        match self.find(hash, &arrived.flow) {
+            Some(Entry::Connection(index)) => {
+                let mut payload = Some(arrived.payload);
+                self.to_connection(index, arrived.header, &mut payload);
+                if let Some(frame) = payload {
+                    self.pool.put(frame);
+                }
+            }
+            Some(Entry::HalfOpen(index)) => self.to_half_open(hash, index, arrived),
+            Some(Entry::TimeWait(index)) => self.to_time_wait(hash, index, arrived),
+            None => self.to_listener(hash, arrived),
+        }
+    }
+
+    fn to_connection(&mut self, index: u32, header: &TcpHeader, payload: &mut Option<Buf>) {
+        let Some(slot) = self.connections.at_mut(index) else { return };
+        let mut context = Context {
+            now: self.now,
+            settings: &self.settings.tcp,
+            pool: &mut self.pool,
+            memory_low: self.memory_low,
+        };
+        let outcome = slot.connection.on_segment(&mut context, header, payload);
+        self.settle(index, outcome);
+    }
+
+    fn to_half_open(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {
+        let Some(id) = self.admission.id_at(index) else { return self.pool.put(arrived.payload) };
+        let Some(listener) = self.admission.listener_of(id) else { return self.pool.put(arrived.payload) };
+        // A SYN again needs the listener's verdict; everything else is the entry's alone.
+        let flags = arrived.header.flags;
+        if flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() {
+            return self.admit(hash, arrived, Some(id), None);
+        }
+        let place = self.listeners.id_at(listener);
+        let Some((place, owner)) = place.and_then(|place| self.listeners.get_mut(place).map(|owner| (place, owner))) else {
+            return self.pool.put(arrived.payload);
+        };
+        // Without room for the connection the entry keeps its place and the peer tries again (see `admission`).
+        if self.connections.is_full() {
+            self.discards.count(Discard::ConnectionTableFull);
+            return self.pool.put(arrived.payload);
+        }
+        let payload_len = arrived.payload.len();
+        let outcome = self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
+        match outcome {
+            HalfOpenOutcome::Complete(handshake) => {
+                return self.establish(hash, Some(Entry::HalfOpen(index)), place, &handshake, arrived);
+            }
+            HalfOpenOutcome::Answer(reply) => {
+                self.discards.count(Discard::SynDuplicate);
+                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+            }
+            HalfOpenOutcome::Challenge(reply, discard) => {
+                self.discards.count(discard);
+                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+            }
+            HalfOpenOutcome::Reset(discard) => self.refuse(&arrived, discard),
+            HalfOpenOutcome::Gone(discard) => {
+                self.discards.count(discard);
+                self.table.remove(hash, Entry::HalfOpen(index));
+            }
+            HalfOpenOutcome::Drop(discard) => self.discards.count(discard),
+        }
+        self.pool.put(arrived.payload);
+    }
+
+    fn to_time_wait(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {
+        let Some(record) = self.time_wait.get(index) else { return self.pool.put(arrived.payload) };
+        let payload_len = arrived.payload.len() as u32;
+        match record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps) {
+            TimeWaitVerdict::Ignore(discard) => self.discards.count(discard),
+            TimeWaitVerdict::Ack { restart } => {
+                self.discards.count(Discard::TcpTimeWait);
+                if restart {
+                    self.time_wait.restart(index, arrived.header, self.now);
+                }
+                if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
+                    self.send_bare(&arrived.flow, &ack, arrived.station);
+                }
+            }
+            // Only a listener can take the tuple over; without one the record stays.
+            TimeWaitVerdict::Reuse { .. } if self.listeners.find(arrived.flow.local).is_none() => {
+                self.discards.count(Discard::TcpTimeWait);
+            }
+            // RFC 6191, Section 2: the record makes way for the half-open entry.
+            TimeWaitVerdict::Reuse { min_iss } => {
+                self.time_wait.remove(index);
+                self.table.remove(hash, Entry::TimeWait(index));
+                return self.admit(hash, arrived, None, Some(min_iss));
+            }
+        }
+        self.pool.put(arrived.payload);
+    }
+
+    fn to_listener(&mut self, hash: FlowHash, arrived: Arrived<'_>) {
+        let flags = arrived.header.flags;
+        if flags.rst() {
+            self.discards.count(Discard::TcpResetStray);
+            return self.pool.put(arrived.payload);
+        }
+        if flags.syn() && !flags.ack() && !flags.fin() {
+            return self.admit(hash, arrived, None, None);
+        }
+        // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
+        if flags.ack() && !flags.syn() {
+            return self.to_cookie(hash, arrived);
+        }
+        self.refuse(&arrived, Discard::TcpNoConnection);
+        self.pool.put(arrived.payload);
+    }
+
+    fn to_cookie(&mut self, hash: FlowHash, arrived: Arrived<'_>) {
+        let found = self.listeners.find(arrived.flow.local);
+        let Some((id, listener)) = found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener))) else {
+            self.refuse(&arrived, Discard::TcpNoConnection);
+            return self.pool.put(arrived.payload);
+        };
+        if self.connections.is_full() {
+            self.discards.count(Discard::ConnectionTableFull);
+            return self.pool.put(arrived.payload);
+        }
+        let (flow, payload_len) = (arrived.flow, arrived.payload.len());
+        let outcome =
+            self.admission.on_cookie_ack(self.now, id.index, &mut listener.backlog, &flow, arrived.header, payload_len);
+        match outcome {
+            CookieOutcome::Valid(handshake) => return self.establish(hash, None, id, &handshake, arrived),
+            CookieOutcome::Invalid { discard, answer: true } => {
+                self.discards.count(discard);
+                self.answer_by_reset(&arrived);
+            }
+            CookieOutcome::Invalid { discard, answer: false } | CookieOutcome::Full(discard) => {
+                self.discards.count(discard);
+            }
+            CookieOutcome::NotExpected => self.refuse(&arrived, Discard::TcpNoConnection),
+        }
+        self.pool.put(arrived.payload);
+    }
+
+    fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, existing: Option<HalfOpenId>, min_iss: Option<SeqNum>) {
+        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let found = self.listeners.find(arrived.flow.local);
+        let Some((id, listener)) = found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener))) else {
+            self.refuse(&arrived, Discard::TcpNoConnection);
+            return self.pool.put(arrived.payload);
+        };
+        let syn = Syn {
+            flow: arrived.flow,
+            seq: arrived.header.seq,
+            options: arrived.header.options,
+            reply_mac: arrived.station,
+            our_mss,
+        };
+        self.counters.syns_received += 1;
+        match self.admission.on_syn(self.now, id.index, &mut listener.backlog, &syn, existing, min_iss) {
+            Verdict::Answer { reply, id, new, evicted } => {
+                if let Some(removed) = evicted {
+                    self.forget_half_open(&removed, Discard::SynEvicted);
+                }
+                if new {
+                    self.enter(hash, Entry::HalfOpen(id.index()));
+                } else {
+                    self.discards.count(Discard::SynDuplicate);
+                }
+                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+            }
+            Verdict::Cookie(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+            Verdict::Challenge(reply, discard) => {
+                self.discards.count(discard);
+                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+            }
+            Verdict::Drop(discard) => self.discards.count(discard),
+            Verdict::Reset(discard) => self.refuse(&arrived, discard),
+        }
+        self.pool.put(arrived.payload);
+        self.report_protection();
+    }
+
+    /// The handshake is complete: memory is committed from here on (`design.md` rule 4).
+    fn establish(
+        &mut self,
+        hash: FlowHash,
+        was: Option<Entry>,
+        listener: Id,
+        handshake: &Handshake,
+        arrived: Arrived<'_>,
+    ) {
+        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let Some(owner) = self.listeners.get(listener) else { return self.pool.put(arrived.payload) };
+        let connection =
+            Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
+        // Both callers looked for room before admission gave its place up.
+        let Some(id) = self.insert_connection(connection, Owner::Accept(listener)) else {
+            self.discards.count(Discard::ConnectionTableFull);
+            return self.pool.put(arrived.payload);
+        };
+        match was {
+            Some(entry) => {
+                self.table.replace(hash, entry, Entry::Connection(id.index));
+            }
+            None => self.enter(hash, Entry::Connection(id.index)),
+        }
+        self.counters.accepted += 1;
+        let queued = self.listeners.get_mut(listener).map(|owner| owner.backlog.push(u64::from(id)));
+        debug_assert_eq!(queued, Some(Ok(())), "admission keeps a place for a completed handshake");
+        self.announce_listener(listener);
+        // The completing segment may carry data or FIN.
+        let mut payload = Some(arrived.payload);
+        self.to_connection(id.index, arrived.header, &mut payload);
+        if let Some(frame) = payload {
+            self.pool.put(frame);
+        }
+    }
+
+    /// Takes a half-open connection that admission gave up out of the table.
+    pub(crate) fn forget_half_open(&mut self, removed: &Removed, reason: Discard) {
+        self.discards.count(reason);
+        let hash = self.table.hash(&removed.flow);
+        self.table.remove(hash, Entry::HalfOpen(removed.id.index()));
+    }
+
+    /// Counts a segment for nobody and answers it by RST, within a budget that its senders share without being able to
+    /// measure each other.
+    fn refuse(&mut self, arrived: &Arrived<'_>, discard: Discard) {
+        if !self.reset_budget.take(self.now) {
+            return self.discards.count(Discard::TcpResetLimited);
+        }
+        self.discards.count(discard);
+        self.answer_by_reset(arrived);
+    }
+
+    /// RFC 9293, Section 3.10.7.1.
+    fn answer_by_reset(&mut self, arrived: &Arrived<'_>) {
+        let header = arrived.header;
+        if header.flags.rst() {
+            return;
+        }
+        let length = arrived.payload.len() as u32 + u32::from(header.flags.syn()) + u32::from(header.flags.fin());
+        let reset = if header.flags.ack() {
+            Reset { seq: header.ack, ack: None }
+        } else {
+            Reset { seq: SeqNum(0), ack: Some(header.seq + length) }
+        };
+        self.send_reset(&arrived.flow, &reset, arrived.station);
+    }
+
+    /// Sends an RST for `flow` to a station.
+    pub(crate) fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
+        let flags = if reset.ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
+        let header = TcpHeader {
+            src_port: flow.local.port,
+            dst_port: flow.remote.port,
+            seq: reset.seq,
+            ack: reset.ack.unwrap_or_default(),
+            flags,
+            ..TcpHeader::default()
+        };
+        self.counters.resets_sent += 1;
+        self.send_bare(flow, &header, station);
+    }
+
+    /// The public name of the connection at `index`.
+    pub(crate) fn conn_id(&self, index: u32) -> Option<ConnId> {
+        self.connections.id_at(index).map(|id| ConnId { shard: self.number, id })
+    }
+}

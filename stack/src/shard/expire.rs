@@ -1,0 +1,176 @@
+//! The second step of a turn: everything whose time has come. Bounded by `limits.timer_budget`.
+
+use super::connect::neighbor_silent;
+use super::table::Entry;
+use super::{Defect, Event, Shard, Token};
+use crate::admission::{Due, Removed};
+use crate::ip::NeighborAction;
+use crate::tcp::Context;
+use crate::telemetry::Discard;
+use crate::wire::{Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, Mac};
+
+impl Shard {
+    /// Whether more is due than the budget allowed.
+    pub(crate) fn expire(&mut self) -> bool {
+        let mut budget = self.settings.limits.timer_budget;
+        self.expire_neighbors(&mut budget);
+        self.expire_half_open(&mut budget);
+        self.expire_connections(&mut budget);
+        self.expire_time_wait();
+        self.expire_pings();
+        self.path_mtus.expire(self.now);
+        self.routes.expire(self.now);
+        budget == 0
+    }
+
+    fn expire_connections(&mut self, budget: &mut u32) {
+        while let Some(index) = self.wheel.poll(self.now, budget) {
+            let Some(slot) = self.connections.at_mut(index) else { continue };
+            let mut context = Context {
+                now: self.now,
+                settings: &self.settings.tcp,
+                pool: &mut self.pool,
+                memory_low: self.memory_low,
+            };
+            let outcome = slot.connection.on_timer(&mut context);
+            self.settle(index, outcome);
+        }
+    }
+
+    fn expire_neighbors(&mut self, budget: &mut u32) {
+        while *budget > 0 {
+            let Some(action) = self.neighbors.poll(self.now) else { return };
+            *budget -= 1;
+            match action {
+                NeighborAction::SendRequest { addr, unicast } => self.ask_for(addr, unicast.unwrap_or(Mac::BROADCAST)),
+                NeighborAction::Announce { addr } => {
+                    let packet = self.arp_request(addr, addr);
+                    self.send_arp_packet(packet, Mac::BROADCAST);
+                }
+                NeighborAction::Resolved { id, addr: _, mac, held } => {
+                    if let Some(frame) = held {
+                        self.send_held(frame, mac);
+                    }
+                    while let Some(token) = self.neighbors.next_waiter(id) {
+                        *budget = budget.saturating_sub(1);
+                        self.neighbor_resolved(Token::unpack(token), id);
+                    }
+                }
+                NeighborAction::Failed { id, addr, failure, held } => {
+                    if self.defect == Some(Defect::StuckTurn) {
+                        loop {
+                            core::hint::spin_loop();
+                        }
+                    }
+                    if let Some(frame) = held {
+                        self.discards.count(Discard::NeighborUnreachable);
+                        self.pool.put(frame);
+                    }
+                    while let Some(token) = self.neighbors.next_waiter(id) {
+                        *budget = budget.saturating_sub(1);
+                        self.neighbor_failed(Token::unpack(token), neighbor_silent(addr, &failure));
+                    }
+                }
+            }
+        }
+    }
+
+    fn neighbor_resolved(&mut self, token: Token, neighbor: crate::ip::NeighborId) {
+        match token {
+            Token::Connection(id) => {
+                // The token drops a bit of the generation; the place must still wait in SYN-SENT.
+                let waits = |slot: &super::Slot| slot.connection.waits_for_neighbor();
+                let Some(slot) = self.connections.at_mut(id.index).filter(|slot| waits(slot)) else { return };
+                slot.hop = Some(neighbor);
+                self.start_handshake(id.index);
+            }
+            Token::Ping(index) => self.ping_resolved(index),
+        }
+    }
+
+    fn neighbor_failed(&mut self, token: Token, error: crate::tcp::ConnectError) {
+        match token {
+            Token::Connection(id) => {
+                let waits = |slot: &super::Slot| slot.connection.waits_for_neighbor();
+                if self.connections.get(id).is_some_and(waits) {
+                    self.fail_connect(id.index, error);
+                }
+            }
+            Token::Ping(index) => self.ping_neighbor_failed(index, &error),
+        }
+    }
+
+    fn expire_half_open(&mut self, budget: &mut u32) {
+        while *budget > 0 {
+            let Some(due) = self.admission.poll(self.now) else { break };
+            *budget -= 1;
+            match due {
+                Due::Retransmit(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+                Due::Expired { id, flow, listener, reset } => {
+                    self.forget_half_open(&Removed { id, flow, listener }, Discard::SynTimeout);
+                    if let Some(reply) = reset {
+                        self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                    }
+                }
+            }
+        }
+        self.report_protection();
+    }
+
+    /// Passes changes of protection on.
+    pub(crate) fn report_protection(&mut self) {
+        while let Some(change) = self.admission.next_event() {
+            self.report(Event::Protection(change));
+        }
+    }
+
+    fn expire_time_wait(&mut self) {
+        for _ in 0..self.settings.limits.timer_budget {
+            let Some((index, flow)) = self.time_wait.poll_expired(self.now) else { return };
+            self.table.remove(self.table.hash(&flow), Entry::TimeWait(index));
+        }
+    }
+
+    /// Asks for the link-layer address of a neighbour.
+    fn ask_for(&mut self, addr: Addr, station: Mac) {
+        let source = self.interface.source_for(addr);
+        let packet = source.and_then(|source| self.arp_request(source, addr));
+        self.send_arp_packet(packet, station);
+    }
+
+    fn arp_request(&self, sender: Addr, target: Addr) -> Option<ArpPacket> {
+        Some(ArpPacket {
+            operation: ArpOperation::Request,
+            sender_mac: self.capabilities.mac,
+            sender_ip: sender.to_v4()?,
+            target_mac: Mac::default(),
+            target_ip: target.to_v4()?,
+        })
+    }
+
+    fn send_arp_packet(&mut self, packet: Option<ArpPacket>, station: Mac) {
+        if let Some(packet) = packet {
+            self.send_arp(&packet, station);
+        }
+    }
+
+    /// Sends an ARP packet to a station.
+    pub(crate) fn send_arp(&mut self, packet: &ArpPacket, station: Mac) {
+        let mut frame = self.pool.take(EthernetHeader::LEN + ArpPacket::LEN);
+        if let Some(place) = frame.extend(ArpPacket::LEN) {
+            packet.write(place);
+        }
+        if let Some(place) = frame.prepend(EthernetHeader::LEN) {
+            EthernetHeader { dst: station, src: self.capabilities.mac, ether_type: EtherType::ARP }.write(place);
+        }
+        self.queue_frame(frame);
+    }
+
+    /// Sends a frame that waited for its neighbour.
+    fn send_held(&mut self, mut frame: crate::buffer::Buf, mac: Mac) {
+        if let Some(place) = frame.data_mut().get_mut(..6) {
+            place.copy_from_slice(&mac.0);
+        }
+        self.queue_frame(frame);
+    }
+}

@@ -1,0 +1,121 @@
+//! Listeners: which endpoint has one, and its accept queue.
+
+use crate::admission::Backlog;
+use crate::base::{Id, Slab};
+use crate::tcp::Options;
+use crate::wire::{Addr, Endpoint};
+use std::collections::BTreeMap;
+
+/// Names a listener of a stack.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ListenerId {
+    /// The shard that owns it.
+    pub shard: u16,
+    pub(crate) id: Id,
+}
+
+/// Why a listener could not be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another listener has the endpoint.
+    #[error("{0}: address already in use by another listener of this stack")]
+    InUse(Endpoint),
+    /// The address is none of the stack's.
+    #[error("{0}: not an address of this stack; bind one of its own, or 0.0.0.0 for all of them")]
+    NotOurs(Endpoint),
+    /// The limit of listeners is reached.
+    #[error("no more than {0} listeners (setting limits.listeners)")]
+    Limit(u32),
+    /// No ephemeral port is free for port 0.
+    #[error("no free port in {0} to {1} (settings tcp.port-low and tcp.port-high)")]
+    NoPort(u16, u16),
+}
+
+impl From<ListenError> for std::io::Error {
+    fn from(error: ListenError) -> Self {
+        use std::io::ErrorKind;
+        let kind = match error {
+            ListenError::InUse(_) | ListenError::NoPort(..) => ErrorKind::AddrInUse,
+            ListenError::NotOurs(_) => ErrorKind::AddrNotAvailable,
+            ListenError::Limit(_) => ErrorKind::OutOfMemory,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// One listener.
+pub(crate) struct Listener {
+    pub(crate) local: Endpoint,
+    pub(crate) backlog: Backlog,
+    /// What accepted connections start with.
+    pub(crate) options: Options,
+    /// It stands in the event queue.
+    pub(crate) announced: bool,
+}
+
+/// All listeners of a shard.
+pub(crate) struct Listeners {
+    slab: Slab<Listener>,
+    /// By port first: an unspecified address listens on all of ours.
+    by_port: BTreeMap<(u16, Addr), Id>,
+}
+
+impl Listeners {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { slab: Slab::with_limit(limit as usize), by_port: BTreeMap::new() }
+    }
+
+    pub(crate) fn insert(&mut self, listener: Listener) -> Result<Id, ListenError> {
+        let local = listener.local;
+        if self.conflict(local) {
+            return Err(ListenError::InUse(local));
+        }
+        let limit = self.slab.limit() as u32;
+        let id = self.slab.insert(listener).map_err(|_| ListenError::Limit(limit))?;
+        self.by_port.insert((local.port, local.addr), id);
+        Ok(id)
+    }
+
+    /// Whether a listener on `local` would take segments of another one.
+    pub(crate) fn conflict(&self, local: Endpoint) -> bool {
+        self.by_port.contains_key(&(local.port, local.addr))
+    }
+
+    /// Whether any listener has `port`.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        let mut range = self.by_port.range((port, Addr::LOWEST)..);
+        range.next().is_some_and(|((found, _), _)| *found == port)
+    }
+
+    pub(crate) fn remove(&mut self, id: Id) -> Option<Listener> {
+        let listener = self.slab.remove(id)?;
+        self.by_port.remove(&(listener.local.port, listener.local.addr));
+        Some(listener)
+    }
+
+    /// The listener for a SYN to `local`: one on exactly this address before one on all.
+    #[inline]
+    pub(crate) fn find(&self, local: Endpoint) -> Option<Id> {
+        self.by_port
+            .get(&(local.port, local.addr))
+            .or_else(|| self.by_port.get(&(local.port, Addr::UNSPECIFIED_V4)))
+            .copied()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut Listener> {
+        self.slab.get_mut(id)
+    }
+
+    pub(crate) fn get(&self, id: Id) -> Option<&Listener> {
+        self.slab.get(id)
+    }
+
+    /// The listener at a place, for admission's entries.
+    pub(crate) fn id_at(&self, index: u32) -> Option<Id> {
+        self.slab.id_at(index)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &Listener)> {
+        self.slab.iter()
+    }
+}

@@ -1,0 +1,119 @@
+//! The first step of a turn: frames from the device, bounded by `limits.receive_budget`. Every frame ends in exactly one
+//! place: acted on, queued, or one counted discard; lengths and checksums come before anything else.
+
+use super::Shard;
+use super::demux::Arrived;
+use crate::buffer::{Buf, Checksum, Device};
+use crate::ip::{self, ArpOutcome, Arrival};
+use crate::telemetry::Discard;
+use crate::wire::{ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view};
+use std::io;
+
+impl Shard {
+    /// Whether the device may have more.
+    pub(crate) fn receive<D: Device>(&mut self, device: &mut D) -> io::Result<bool> {
+        // What we sent to ourselves in earlier turns; what this turn adds waits for the next one.
+        for _ in 0..self.queues.looped.len() {
+            let Some(frame) = self.queues.looped.pop_front() else { break };
+            self.receive_frame(frame, true);
+        }
+        let budget = self.settings.limits.receive_budget as usize;
+        let mut frames = core::mem::take(&mut self.queues.received);
+        let received = device.receive(&mut self.pool, &mut frames, budget);
+        while let Some(frame) = frames.pop_front() {
+            self.receive_frame(frame, false);
+        }
+        self.queues.received = frames;
+        received.map(|received| received.more)
+    }
+
+    fn receive_frame(&mut self, frame: Buf, looped: bool) {
+        self.counters.frames_received += 1;
+        if let Err((frame, reason)) = self.receive_ethernet(frame, looped) {
+            self.discards.count(reason);
+            self.pool.put(frame);
+        }
+    }
+
+    fn receive_ethernet(&mut self, mut frame: Buf, looped: bool) -> Result<(), (Buf, Discard)> {
+        let Ok((header, _)) = EthernetHeader::parse(frame.data()) else { return Err((frame, Discard::EthernetShort)) };
+        let arrival = match header.dst {
+            _ if looped => Arrival::Loop,
+            own if own == self.capabilities.mac => Arrival::Unicast,
+            group if group.is_group() => Arrival::Group,
+            _ => return Err((frame, Discard::EthernetNotForUs)),
+        };
+        if !header.src.is_station() {
+            return Err((frame, Discard::EthernetSource));
+        }
+        frame.trim_front(EthernetHeader::LEN);
+        match header.ether_type {
+            EtherType::IPV4 => self.receive_ipv4(frame, header.src, arrival),
+            EtherType::ARP => self.receive_arp(frame, header.src),
+            _ => Err((frame, Discard::EtherTypeUnknown)),
+        }
+    }
+
+    fn receive_arp(&mut self, frame: Buf, station: Mac) -> Result<(), (Buf, Discard)> {
+        let Ok(packet) = ArpPacket::parse(frame.data()) else { return Err((frame, Discard::ArpMalformed)) };
+        // An answer goes to the station that asked, so the two must agree.
+        if packet.sender_mac != station {
+            return Err((frame, Discard::ArpSpoofed));
+        }
+        match self.neighbors.on_arp(self.now, &packet, &self.interface) {
+            ArpOutcome::Reply(reply) => self.send_arp(&reply, reply.target_mac),
+            ArpOutcome::Learned { .. } => {}
+            ArpOutcome::Ignored(reason) => return Err((frame, reason)),
+        }
+        self.pool.put(frame);
+        Ok(())
+    }
+
+    fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Result<(), (Buf, Discard)> {
+        let delivery = match ip::receive(&self.interface, &self.settings.ip, frame.data(), arrival) {
+            Ok(delivery) => delivery,
+            Err(reason) => return Err((frame, reason)),
+        };
+        match delivery.protocol {
+            IpProtocol::TCP => {
+                frame.truncate(delivery.payload.end);
+                frame.trim_front(delivery.payload.start);
+                self.receive_tcp(frame, &delivery, station)
+            }
+            IpProtocol::ICMP => self.receive_icmp(frame, &delivery, station, arrival),
+            _ => {
+                self.protocol_unreachable(&frame, &delivery, station, arrival);
+                Err((frame, Discard::IpProtocol))
+            }
+        }
+    }
+
+    fn receive_tcp(&mut self, mut frame: Buf, delivery: &ip::Delivery, station: Mac) -> Result<(), (Buf, Discard)> {
+        let complete = frame.offload().checksum == Checksum::Complete;
+        if complete && !tcp_view::checksum_ok(delivery.src, delivery.dst, frame.data()) {
+            let short = frame.len() < tcp_view::MIN_HEADER_LEN;
+            return Err((frame, if short { Discard::TcpMalformed } else { Discard::TcpChecksum }));
+        }
+        let Ok((header, header_len)) = TcpHeader::parse(frame.data()) else {
+            return Err((frame, Discard::TcpMalformed));
+        };
+        if header.src_port == 0 || header.dst_port == 0 {
+            return Err((frame, Discard::TcpPortZero));
+        }
+        if header.flags.is_impossible() {
+            return Err((frame, Discard::TcpFlags));
+        }
+        let flow = FlowKey {
+            local: Endpoint { addr: delivery.dst, port: header.dst_port },
+            remote: Endpoint { addr: delivery.src, port: header.src_port },
+        };
+        // A host may talk to itself, but never from an endpoint to the same endpoint: that is the land attack.
+        if flow.local == flow.remote {
+            return Err((frame, Discard::TcpLand));
+        }
+        self.counters.segments_received += 1;
+        frame.trim_front(header_len);
+        self.demultiplex(Arrived { flow, header: &header, payload: frame, station });
+        Ok(())
+    }
+}

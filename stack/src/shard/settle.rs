@@ -1,0 +1,162 @@
+//! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
+
+use super::slot::{Owner, Pending};
+use super::table::Entry;
+use super::{Shard, connect};
+use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
+use crate::telemetry::Discard;
+
+impl Shard {
+    /// Carries out what a connection's step asked for.
+    #[inline]
+    pub(crate) fn settle(&mut self, index: u32, outcome: Outcome) {
+        let Outcome { events, discard, reset, end } = outcome;
+        if let Some(discard) = discard {
+            self.discards.count(discard);
+        }
+        if !events.is_empty() {
+            self.publish(index, events);
+        }
+        if let Some(reset) = reset {
+            self.reset_flow(index, &reset);
+        }
+        match end {
+            None => self.touch(index),
+            Some(end) => self.finish(index, end),
+        }
+    }
+
+    fn publish(&mut self, index: u32, events: Events) {
+        let mut bits = 0;
+        if events.contains(Events::ESTABLISHED) {
+            self.counters.connected += 1;
+            bits |= Pending::CONNECTED | Pending::WRITABLE;
+        }
+        if events.contains(Events::READABLE) || events.contains(Events::END_OF_STREAM) {
+            bits |= Pending::READABLE;
+        }
+        if events.contains(Events::WRITABLE) {
+            bits |= Pending::WRITABLE;
+        }
+        if let Some(Owner::Hand) = self.connections.at(index).map(|slot| slot.owner) {
+            self.announce(index, bits);
+        }
+    }
+
+    /// Re-arms the timer of a connection and queues it where it wants to send.
+    #[inline]
+    pub(crate) fn touch(&mut self, index: u32) {
+        let Some(slot) = self.connections.at_mut(index) else { return };
+        if let Some(deadline) = slot.connection.deadline() {
+            self.wheel.arm(index, deadline);
+        }
+        if !slot.queued && slot.connection.wants_transmit() {
+            slot.queued = true;
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Sends the RST that a connection asked for, the way its segments go.
+    fn reset_flow(&mut self, index: u32, reset: &Reset) {
+        let Some(slot) = self.connections.at(index) else { return };
+        let (flow, hop) = (*slot.connection.flow(), slot.hop);
+        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+            return self.send_reset(&flow, reset, mac);
+        }
+        if self.interface.is_ours(flow.remote.addr) {
+            return self.send_reset(&flow, reset, self.capabilities.mac);
+        }
+        match self.resolve(flow.remote.addr) {
+            Some((super::transmit::Via::Station(mac), _)) => self.send_reset(&flow, reset, mac),
+            // A peer whose neighbour entry is gone learns of the end from the RST to its next segment.
+            Some(_) | None => self.discards.count(Discard::NeighborUnreachable),
+        }
+    }
+
+    /// The connection is over for the protocol.
+    fn finish(&mut self, index: u32, end: End) {
+        let Some(slot) = self.connections.at_mut(index) else { return };
+        let flow = *slot.connection.flow();
+        let hash = self.table.hash(&flow);
+        let was_in_table = core::mem::replace(&mut slot.in_table, false);
+        self.wheel.cancel(index);
+        let reason = match end {
+            End::TimeWait(record) => {
+                let (place, retired) = self.time_wait.insert(record, self.now);
+                if let Some((old, old_flow)) = retired {
+                    self.counters.time_wait_retired += 1;
+                    let old_hash = self.table.hash(&old_flow);
+                    self.table.remove(old_hash, Entry::TimeWait(old));
+                }
+                self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
+                CloseReason::Finished
+            }
+            End::Closed(CloseReason::Connect(error)) => {
+                slot.in_table = was_in_table;
+                return self.fail_connect(index, error);
+            }
+            End::Closed(reason) => {
+                if was_in_table {
+                    self.table.remove(hash, Entry::Connection(index));
+                }
+                reason
+            }
+        };
+        match self.connections.at_mut(index) {
+            Some(slot) => {
+                slot.ended = Some(reason);
+                match slot.owner {
+                    Owner::Hand => self.announce(index, Pending::CLOSED),
+                    Owner::Orphan => {
+                        self.orphans = self.orphans.saturating_sub(1);
+                        self.release(index);
+                    }
+                    // It stays in the accept queue: the application accepts it and reads what came, or the error.
+                    Owner::Accept(_) => {}
+                }
+            }
+            None => (),
+        }
+    }
+
+    /// Takes a connection out of the table and the slab, whatever its state.
+    pub(crate) fn discard_connection(&mut self, index: u32) {
+        let Some(slot) = self.connections.at(index) else { return };
+        if slot.in_table {
+            let hash = self.table.hash(slot.connection.flow());
+            self.table.remove(hash, Entry::Connection(index));
+        }
+        self.release(index);
+    }
+
+    /// Frees the place of a connection that is out of the table.
+    pub(crate) fn release(&mut self, index: u32) {
+        self.wheel.cancel(index);
+        let Some(id) = self.connections.id_at(index) else { return };
+        if let Some(mut slot) = self.connections.remove(id) {
+            let mut context = Context {
+                now: self.now,
+                settings: &self.settings.tcp,
+                pool: &mut self.pool,
+                memory_low: self.memory_low,
+            };
+            slot.connection.release(&mut context);
+        }
+    }
+
+    /// Near the memory budget windows stop growing (`design.md` rule 3).
+    pub(crate) fn update_memory_pressure(&mut self) {
+        // Summing a million connections each turn would be O(n); the queues tell the pool what they hold.
+        let held = self.pool.outstanding() as u64;
+        let limit = self.settings.limits.memory;
+        self.memory_low = held >= limit - limit / 8;
+        if self.memory_low {
+            self.counters.memory_low_turns += 1;
+        }
+    }
+
+    /// The longest time that one connect can take.
+    pub(crate) fn bound(&self) -> core::time::Duration {
+        connect::connect_bound(&self.settings)
+    }
+}

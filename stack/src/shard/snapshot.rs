@@ -1,0 +1,155 @@
+//! What a shard tells of itself: counters, memory by kind, and the connection list in the manner of `ss`.
+
+use super::{Shard, Slot};
+use crate::admission::State as AdmissionState;
+use crate::tcp::TcpState;
+use crate::telemetry::Discards;
+use core::time::Duration;
+use std::net::SocketAddr;
+
+/// Events that were counted since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Turns taken.
+    pub turns: u64,
+    /// Frames received.
+    pub frames_received: u64,
+    /// Frames given to the device or to ourselves.
+    pub frames_sent: u64,
+    /// TCP segments with good checksums.
+    pub segments_received: u64,
+    /// TCP segments sent.
+    pub segments_sent: u64,
+    /// SYNs that reached a listener.
+    pub syns_received: u64,
+    /// Connections that became established, in either direction.
+    pub connected: u64,
+    /// Connections that a listener took.
+    pub accepted: u64,
+    /// Connects that failed.
+    pub connects_failed: u64,
+    /// RSTs sent.
+    pub resets_sent: u64,
+    /// Echo requests answered.
+    pub echoes_answered: u64,
+    /// TIME-WAIT records that retired early, at their limit.
+    pub time_wait_retired: u64,
+    /// Closes that became resets, at the limit of orphans.
+    pub orphans_refused: u64,
+    /// Turns near the memory budget.
+    pub memory_low_turns: u64,
+    /// The longest turn by the driver's clock.
+    pub longest_turn: Duration,
+}
+
+/// Memory held, in bytes by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MemoryReport {
+    /// Connections: the pages of their slab.
+    pub connections: usize,
+    /// The index of the table.
+    pub table: usize,
+    /// Half-open entries.
+    pub half_open: usize,
+    /// TIME-WAIT records.
+    pub time_wait: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Neighbours.
+    pub neighbors: usize,
+    /// Free buffers.
+    pub pool: usize,
+    /// Buffers in use.
+    pub buffers: usize,
+}
+
+/// One line of the connection list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionRow {
+    /// Our endpoint.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+    /// State by the RFC's name.
+    pub state: TcpState,
+    /// Bytes received that the application has not read.
+    pub receive_queue: usize,
+    /// Bytes written that the peer has not acknowledged.
+    pub send_queue: usize,
+}
+
+/// All of it at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counters.
+    pub counters: Counters,
+    /// Discards by reason.
+    pub discards: Discards,
+    /// Memory.
+    pub memory: MemoryReport,
+    /// Admission and protection.
+    pub admission: AdmissionState,
+    /// Connections in the slab.
+    pub connections: usize,
+    /// Connections whose application is gone.
+    pub orphans: usize,
+    /// TIME-WAIT records.
+    pub time_wait: usize,
+    /// Neighbour entries.
+    pub neighbors: usize,
+}
+
+impl Shard {
+    /// Everything that can be said in constant time.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            counters: self.counters,
+            discards: self.discards.clone(),
+            memory: self.memory(),
+            admission: self.admission.state(),
+            connections: self.connections.len(),
+            orphans: self.orphans,
+            time_wait: self.time_wait.len(),
+            neighbors: self.neighbors.len(),
+        }
+    }
+
+    /// Memory held by kind.
+    pub fn memory(&self) -> MemoryReport {
+        MemoryReport {
+            connections: self.connections.memory(),
+            table: self.table.memory(),
+            half_open: self.admission.state().memory,
+            time_wait: self.time_wait.memory(),
+            timers: self.wheel.memory(),
+            neighbors: self.neighbors.memory(),
+            pool: self.pool.held(),
+            buffers: self.pool.outstanding(),
+        }
+    }
+
+    /// The connection list, TIME-WAIT records left out.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionRow> {
+        let row = |slot: &Slot| {
+            let flow = slot.connection.flow();
+            ConnectionRow {
+                local: flow.local.to_socket_addr(),
+                remote: flow.remote.to_socket_addr(),
+                state: slot.connection.state(),
+                receive_queue: slot.connection.receive_queued(),
+                send_queue: slot.connection.send_queued(),
+            }
+        };
+        self.connections.iter().map(move |(_, slot)| row(slot))
+    }
+
+    /// Timers armed, entries in the table: what must be zero when nothing is going on.
+    pub fn idle_state(&self) -> (usize, usize) {
+        (self.wheel.len(), self.table.len())
+    }
+
+    /// The driver's measure of a turn by its own clock.
+    pub fn record_turn(&mut self, took: Duration) {
+        self.counters.longest_turn = self.counters.longest_turn.max(took);
+    }
+}

@@ -1,0 +1,225 @@
+//! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
+
+use super::Shard;
+use crate::buffer::{Buf, Checksum, Device, Offload};
+use crate::ip::Resolution;
+use crate::tcp::Context;
+use crate::telemetry::Discard;
+use crate::wire::{
+    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Mac, TcpHeader, checksum, tcp_view,
+};
+use std::io;
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Via {
+    /// To a station that is known.
+    Station(Mac),
+    /// To a neighbour that is being resolved.
+    Pending(crate::ip::NeighborId),
+    /// To ourselves.
+    Loop,
+}
+
+
+impl Shard {
+    /// Lets ready connections send, then gives the frames to the device.
+    pub(crate) fn transmit<D: Device>(&mut self, device: &mut D) -> io::Result<()> {
+        let budget = self.settings.limits.transmit_budget as usize;
+        let room = (self.settings.limits.transmit_queue as usize).saturating_sub(self.queues.transmit.len());
+        let mut left = budget.min(room);
+        // Each ready connection sends a share, so that one with much to send cannot hold up the others.
+        let share = (left / self.ready.len().max(1)).max(4);
+        while left > 0 {
+            let Some(index) = self.ready.pop_front() else { break };
+            let sent = self.send_from(index, share.min(left));
+            left = left.saturating_sub(sent.max(1));
+        }
+        device.transmit(&mut self.queues.transmit, &mut self.pool)
+    }
+
+    /// Puts up to `most` segments of one connection into the transmit queue; it stays ready where it has more.
+    fn send_from(&mut self, index: u32, most: usize) -> usize {
+        let Some(slot) = self.connections.at_mut(index) else { return 0 };
+        slot.queued = false;
+        let flow = *slot.connection.flow();
+        let hop = slot.hop;
+        let Some(via) = self.via(flow.remote.addr, hop, index) else {
+            self.unroutable(index);
+            return 0;
+        };
+        let mut sent = 0;
+        while sent < most {
+            let Some(slot) = self.connections.at_mut(index) else { break };
+            let mut context = Context {
+                now: self.now,
+                settings: &self.settings.tcp,
+                pool: &mut self.pool,
+                memory_low: self.memory_low,
+            };
+            let super_segment = self.capabilities.segmentation.saturating_sub(120);
+            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else { break };
+            let frame = segment_frame(
+                &mut self.pool,
+                &flow,
+                &outgoing.header,
+                outgoing.len,
+                |bytes| slot.connection.copy_payload(&outgoing, bytes),
+                self.capabilities.checksum_offload,
+                outgoing.segment_size,
+                self.settings.ip.ttl,
+            );
+            self.counters.segments_sent += 1;
+            self.emit(frame, via);
+            sent += 1;
+        }
+        self.touch(index);
+        sent
+    }
+
+    /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
+    fn via(&mut self, remote: Addr, hop: Option<crate::ip::NeighborId>, index: u32) -> Option<Via> {
+        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+            return Some(Via::Station(mac));
+        }
+        let (via, id) = self.resolve(remote)?;
+        if let Some(slot) = self.connections.at_mut(index) {
+            slot.hop = id;
+        }
+        Some(via)
+    }
+
+    /// How frames to `remote` go out now, by routes and neighbours.
+    pub(crate) fn resolve(&mut self, remote: Addr) -> Option<(Via, Option<crate::ip::NeighborId>)> {
+        if self.interface.is_ours(remote) {
+            return Some((Via::Loop, None));
+        }
+        let hop = self.routes.lookup(remote)?;
+        match self.neighbors.resolve(self.now, hop.next_hop) {
+            Resolution::Ready { id, mac } => Some((Via::Station(mac), Some(id))),
+            Resolution::Pending(id) => Some((Via::Pending(id), Some(id))),
+            Resolution::Failed(_) | Resolution::Full => None,
+        }
+    }
+
+    /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
+    /// retransmission goes on and ends within its own bound.
+    fn unroutable(&mut self, index: u32) {
+        loop {
+            let Some(slot) = self.connections.at_mut(index) else { break };
+            let mut context = Context {
+                now: self.now,
+                settings: &self.settings.tcp,
+                pool: &mut self.pool,
+                memory_low: self.memory_low,
+            };
+            let Some(_) = slot.connection.poll_transmit(&mut context, 0) else { break };
+            self.discards.count(Discard::NeighborUnreachable);
+        }
+        self.touch(index);
+    }
+
+    /// Puts a frame that starts at the IP header on its way.
+    pub(crate) fn emit(&mut self, mut frame: Buf, via: Via) {
+        let (mac, own) = match via {
+            Via::Station(mac) => (mac, self.capabilities.mac),
+            Via::Loop => (self.capabilities.mac, self.capabilities.mac),
+            Via::Pending(_) => (Mac::default(), self.capabilities.mac),
+        };
+        let Some(header) = frame.prepend(EthernetHeader::LEN) else {
+            self.pool.put(frame);
+            return;
+        };
+        EthernetHeader { dst: mac, src: own, ether_type: EtherType::IPV4 }.write(header);
+        if let Checksum::Partial { start, offset } = frame.offload().checksum {
+            let start = start + EthernetHeader::LEN as u16;
+            let segment_size = frame.offload().segment_size;
+            frame.set_offload(Offload { checksum: Checksum::Partial { start, offset }, segment_size });
+        }
+        match via {
+            Via::Station(_) => self.queue_frame(frame),
+            Via::Loop if self.queues.looped.len() >= self.settings.limits.transmit_queue as usize => {
+                self.discards.count(Discard::LoopQueueFull);
+                self.pool.put(frame);
+            }
+            Via::Loop => {
+                frame.set_offload(Offload { checksum: Checksum::Verified, ..frame.offload() });
+                self.queues.looped.push_back(frame);
+            }
+            Via::Pending(id) => {
+                if let Some(replaced) = self.neighbors.hold(id, frame) {
+                    self.discards.count(Discard::NeighborPending);
+                    self.pool.put(replaced);
+                }
+            }
+        }
+    }
+
+    /// Appends a complete frame for the device.
+    pub(crate) fn queue_frame(&mut self, frame: Buf) {
+        // Answers to peers share the queue with connections; twice its length is the bound for both together.
+        if self.queues.transmit.len() >= 2 * self.settings.limits.transmit_queue as usize {
+            self.discards.count(Discard::TransmitQueueFull);
+            self.pool.put(frame);
+            return;
+        }
+        self.counters.frames_sent += 1;
+        self.queues.transmit.push_back(frame);
+    }
+
+    /// Sends a segment that belongs to no connection (RST, SYN-ACK) back to the station that its cause came from, so that
+    /// an unproven peer gets no neighbour entry.
+    pub(crate) fn send_bare(&mut self, flow: &FlowKey, header: &TcpHeader, station: Mac) {
+        let offload = self.capabilities.checksum_offload;
+        let ttl = self.settings.ip.ttl;
+        let frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
+        self.counters.segments_sent += 1;
+        self.emit(frame, via);
+    }
+}
+
+/// One TCP segment as an IPv4 packet, payload copied and summed in one pass.
+#[allow(clippy::too_many_arguments, reason = "the parts of one frame, each used once")]
+fn segment_frame(
+    pool: &mut crate::buffer::Pool,
+    flow: &FlowKey,
+    header: &TcpHeader,
+    len: usize,
+    copy: impl FnOnce(&mut [u8]) -> u32,
+    offload: bool,
+    segment_size: u16,
+    ttl: u8,
+) -> Buf {
+    let mut frame = pool.take(len);
+    let payload_sum = match frame.extend(len) {
+        Some(payload) if len > 0 => copy(payload),
+        _ => 0,
+    };
+    let header_len = header.header_len();
+    let tcp_len = header_len + len;
+    let pseudo = checksum::pseudo_header(flow.local.addr, flow.remote.addr, IpProtocol::TCP.0, tcp_len as u32);
+    if let Some(place) = frame.prepend(header_len) {
+        header.write(place);
+        let value = if offload {
+            // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
+            !checksum::finish(pseudo)
+        } else {
+            checksum::finish(checksum::combine(checksum::combine(pseudo, checksum::sum(place)), payload_sum))
+        };
+        tcp_view::store_checksum_field(place, value);
+    }
+    let (Some(source), Some(destination)) = (flow.local.addr.to_v4(), flow.remote.addr.to_v4()) else {
+        return frame;
+    };
+    if let Some(place) = frame.prepend(Ipv4Header::LEN) {
+        Ipv4Header::atomic(source, destination, IpProtocol::TCP, ttl, tcp_len as u16).write(place);
+    }
+    let checksum = if offload {
+        Checksum::Partial { start: Ipv4Header::LEN as u16, offset: tcp_view::CHECKSUM_OFFSET as u16 }
+    } else {
+        Checksum::Complete
+    };
+    frame.set_offload(Offload { checksum, segment_size });
+    frame
+}

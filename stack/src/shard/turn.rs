@@ -1,0 +1,141 @@
+//! One turn, step by step, each with a budget, and the mark that tells a watchdog which step a turn is in.
+
+use super::Shard;
+use crate::base::Instant;
+use crate::buffer::Device;
+use crate::sync::Marker;
+use std::io;
+
+/// The steps of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Step {
+    /// Between turns.
+    Idle = 0,
+    /// Frames from the device.
+    Receive = 1,
+    /// Timers, neighbours, half-open entries.
+    Expire = 2,
+    /// What applications asked for.
+    Commands = 3,
+    /// Frames to the device.
+    Transmit = 4,
+}
+
+impl Step {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Receive => "receive",
+            Self::Expire => "expire",
+            Self::Commands => "commands",
+            Self::Transmit => "transmit",
+        }
+    }
+
+    const fn from_mark(mark: u8) -> Self {
+        match mark {
+            1 => Self::Receive,
+            2 => Self::Expire,
+            3 => Self::Commands,
+            4 => Self::Transmit,
+            _ => Self::Idle,
+        }
+    }
+}
+
+/// Where a shard is, readable from another thread: the number of turns begun, and the step.
+#[derive(Debug, Default)]
+pub struct Progress {
+    marker: Marker,
+}
+
+impl Progress {
+    /// Turns begun so far.
+    pub fn turns(&self) -> u64 {
+        self.marker.read() >> 8
+    }
+
+    /// The step that the shard is in.
+    pub fn step(&self) -> Step {
+        Step::from_mark(self.marker.read() as u8)
+    }
+
+    fn enter(&self, turn: u64, step: Step) {
+        self.marker.write(turn << 8 | step as u64);
+    }
+}
+
+/// A fault that can be planted to show that the watchdog sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Defect {
+    /// The path of a neighbour's failure never finishes its turn: the defect of article 297040 in this design's terms.
+    StuckTurn,
+}
+
+/// What a turn leaves to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Turn {
+    /// A budget ended before its work did: take another turn at once.
+    pub again: bool,
+    /// Take a turn at this time at the latest.
+    pub deadline: Option<Instant>,
+    /// Frames wait for room in the device.
+    pub blocked: bool,
+}
+
+impl Shard {
+    /// Takes one turn at the time `now`.
+    ///
+    /// # Errors
+    /// The device is gone. The shard stays usable (its timers run on), but nothing is received or sent.
+    pub fn turn<D: Device>(&mut self, now: Instant, device: &mut D) -> io::Result<Turn> {
+        self.now = self.now.max(now);
+        self.counters.turns += 1;
+        let turn = self.counters.turns;
+        let progress = self.progress.clone();
+        progress.enter(turn, Step::Receive);
+        let received = self.receive(device);
+        progress.enter(turn, Step::Expire);
+        let expiring = self.expire();
+        progress.enter(turn, Step::Commands);
+        self.update_memory_pressure();
+        progress.enter(turn, Step::Transmit);
+        let transmitted = self.transmit(device);
+        progress.enter(turn, Step::Idle);
+        let more = received?;
+        transmitted?;
+        let blocked = !self.queues.transmit.is_empty();
+        Ok(Turn {
+            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            deadline: self.next_deadline(),
+            blocked,
+        })
+    }
+
+    /// When the next turn is owed, if nothing arrives before.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [
+            self.wheel.next_deadline(),
+            self.neighbors.next_deadline(),
+            self.admission.next_deadline(),
+            self.time_wait.next_deadline(),
+            self.pings.next_deadline(),
+            self.path_mtus.next_deadline(),
+            self.routes.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Where this shard is in its turn, for a watchdog on another thread.
+    pub fn progress(&self) -> std::sync::Arc<Progress> {
+        self.progress.clone()
+    }
+
+    /// Plants a fault, for the drill that shows what the watchdog does.
+    pub fn plant(&mut self, defect: Defect) {
+        self.defect = Some(defect);
+    }
+}

@@ -1,0 +1,179 @@
+//! A router of the embedded network: it answers ARP for its address, and behind it lie networks that answer (through
+//! stations of the same world), that are black holes, and that it declares unreachable by ICMP (RFC 1812, Section 5.2.7).
+
+use super::node::{Node, Outbox};
+use crate::base::Instant;
+use crate::buffer::Buf;
+use crate::wire::{
+    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Ipv4View, Mac, checksum, icmpv4,
+};
+use core::any::Any;
+use std::net::Ipv4Addr;
+
+/// What a router does with a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RouteAction {
+    /// Hands it to a station of the world.
+    Deliver(Mac),
+    /// Lets it vanish.
+    BlackHole,
+    /// Answers with destination unreachable of this code.
+    Unreachable(u8),
+    /// Answers "fragmentation needed" with this MTU where the datagram is larger, and lets it vanish otherwise.
+    FragmentationNeeded(u16, Mac),
+}
+
+/// A router.
+#[derive(Debug)]
+pub struct Router {
+    mac: Mac,
+    address: Ipv4Addr,
+    routes: Vec<(Ipv4Addr, u8, RouteAction)>,
+    /// Datagrams forwarded.
+    pub forwarded: u64,
+    /// Datagrams that vanished.
+    pub swallowed: u64,
+    /// ICMP errors sent.
+    pub errors_sent: u64,
+}
+
+impl Router {
+    /// A router with an address on the LAN and no routes.
+    pub fn new(mac: Mac, address: Ipv4Addr) -> Self {
+        Self { mac, address, routes: Vec::new(), forwarded: 0, swallowed: 0, errors_sent: 0 }
+    }
+
+    /// Adds a route; the longest prefix wins.
+    #[must_use]
+    pub fn route(mut self, network: Ipv4Addr, prefix_len: u8, action: RouteAction) -> Self {
+        self.routes.push((network, prefix_len.min(32), action));
+        self.routes.sort_by_key(|(_, prefix_len, _)| core::cmp::Reverse(*prefix_len));
+        self
+    }
+
+    fn action(&self, to: Ipv4Addr) -> RouteAction {
+        let matches = |network: Ipv4Addr, prefix_len: u8| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0);
+            (u32::from(network) ^ u32::from(to)) & mask == 0
+        };
+        let found = self.routes.iter().find(|(network, prefix_len, _)| matches(*network, *prefix_len));
+        // RFC 1812, Section 5.2.7.1: no route is "network unreachable".
+        found.map_or(RouteAction::Unreachable(0), |(_, _, action)| *action)
+    }
+
+    fn on_arp(&self, frame: &[u8], out: &mut Outbox) {
+        let Ok(packet) = ArpPacket::parse(frame) else { return };
+        if packet.operation != ArpOperation::Request || packet.target_ip != self.address {
+            return;
+        }
+        let reply = ArpPacket {
+            operation: ArpOperation::Reply,
+            sender_mac: self.mac,
+            sender_ip: self.address,
+            target_mac: packet.sender_mac,
+            target_ip: packet.sender_ip,
+        };
+        let mut frame = Buf::new(128, 32);
+        if let Some(place) = frame.extend(ArpPacket::LEN) {
+            reply.write(place);
+        }
+        self.send(frame, packet.sender_mac, EtherType::ARP, out);
+    }
+
+    fn send(&self, mut frame: Buf, to: Mac, ether_type: EtherType, out: &mut Outbox) {
+        if let Some(place) = frame.prepend(EthernetHeader::LEN) {
+            EthernetHeader { dst: to, src: self.mac, ether_type }.write(place);
+            out.send(frame);
+        }
+    }
+
+    fn on_ipv4(&mut self, mut frame: Buf, from: Mac, out: &mut Outbox) {
+        let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+        if !view.checksum_ok() {
+            return;
+        }
+        let (source, destination, total) = (view.src(), view.dst(), view.total_len());
+        if destination == self.address {
+            self.swallowed += 1;
+            return;
+        }
+        let action = self.action(destination);
+        frame.truncate(total);
+        match action {
+            RouteAction::Deliver(mac) => self.forward(frame, mac, out),
+            RouteAction::BlackHole => self.swallowed += 1,
+            RouteAction::Unreachable(code) => self.error(&frame, source, from, code, 0, out),
+            RouteAction::FragmentationNeeded(mtu, mac) if total <= usize::from(mtu) => self.forward(frame, mac, out),
+            RouteAction::FragmentationNeeded(mtu, _) => self.error(&frame, source, from, 4, mtu, out),
+        }
+    }
+
+    fn forward(&mut self, mut frame: Buf, mac: Mac, out: &mut Outbox) {
+        let Some(header) = frame.data_mut().get_mut(..Ipv4Header::LEN) else { return };
+        if header[8] <= 1 {
+            self.swallowed += 1;
+            return;
+        }
+        header[8] -= 1;
+        header[10..12].fill(0);
+        let header_len = usize::from(header[0] & 0x0f) * 4;
+        let sum = frame.data().get(..header_len).map_or(0, checksum::sum);
+        frame.data_mut()[10..12].copy_from_slice(&checksum::finish(sum).to_be_bytes());
+        self.forwarded += 1;
+        self.send(frame, mac, EtherType::IPV4, out);
+    }
+
+    fn error(&mut self, datagram: &Buf, to: Ipv4Addr, station: Mac, code: u8, mtu: u16, out: &mut Outbox) {
+        // RFC 792: the header and the first eight bytes; RFC 1812 allows more.
+        let quote = &datagram.data()[..datagram.len().min(28)];
+        let length = 8 + quote.len();
+        let mut frame = Buf::new(192, 64);
+        let Some(place) = frame.extend(length) else { return };
+        place.fill(0);
+        place[0] = icmpv4::DESTINATION_UNREACHABLE;
+        place[1] = code;
+        place[6..8].copy_from_slice(&mtu.to_be_bytes());
+        place[8..].copy_from_slice(quote);
+        let value = checksum::finish(checksum::sum(place));
+        place[2..4].copy_from_slice(&value.to_be_bytes());
+        let Some(place) = frame.prepend(Ipv4Header::LEN) else { return };
+        Ipv4Header::atomic(self.address, to, IpProtocol::ICMP, 64, length as u16).write(place);
+        self.errors_sent += 1;
+        self.send(frame, station, EtherType::IPV4, out);
+    }
+
+    /// Its address, as the hosts know it.
+    pub fn address(&self) -> Addr {
+        Addr::v4(self.address)
+    }
+}
+
+impl Node for Router {
+    fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    fn start(&mut self, _: Instant, _: &mut Outbox) {}
+
+    fn receive(&mut self, _: Instant, frames: &mut dyn Iterator<Item = Buf>, out: &mut Outbox) {
+        for mut frame in frames {
+            let Ok((header, _)) = EthernetHeader::parse(frame.data()) else { continue };
+            frame.trim_front(EthernetHeader::LEN);
+            match header.ether_type {
+                EtherType::ARP => self.on_arp(frame.data(), out),
+                EtherType::IPV4 if header.dst == self.mac => self.on_ipv4(frame, header.src, out),
+                _ => {}
+            }
+        }
+    }
+
+    fn wake(&mut self, _: Instant, _: &mut Outbox) {}
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
