@@ -1,0 +1,299 @@
+//! Bytes that the application has written and the peer has not acknowledged: from `snd_una` on, in chunks of the pool.
+
+use super::{Buf, Pool, SizeClass};
+use crate::wire::checksum;
+use std::collections::VecDeque;
+
+/// A write of at most this many bytes takes a small buffer, which holds it in whole: [`SizeClass::Small`] gives up its
+/// headroom here.
+const SMALL: usize = SizeClass::Small.capacity();
+/// An empty queue keeps its list of chunks up to this many places.
+const KEEP: usize = 16;
+
+/// The send queue of one connection. Offset 0 is `snd_una`.
+///
+/// Chunks are never empty, so the position of every byte is one chunk's. A cursor remembers where the last
+/// [`copy_out`](Self::copy_out) ended; sequential offsets cost O(1) each, a jump walks the chunks once.
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    chunks: VecDeque<Buf>,
+    len: u32,
+    memory: u32,
+    /// The chunk of the last copy ...
+    cursor_chunk: u32,
+    /// ... and the offset of its first byte.
+    cursor_offset: u32,
+}
+
+const _: () = assert!(size_of::<SendQueue>() <= 48);
+
+impl SendQueue {
+    /// An empty queue, which owns no memory.
+    pub const fn new() -> Self {
+        Self { chunks: VecDeque::new(), len: 0, memory: 0, cursor_chunk: 0, cursor_offset: 0 }
+    }
+
+    /// Bytes from `snd_una` to the end.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether nothing is queued.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of memory of its chunks, for accounting; free space in them counts.
+    pub fn memory(&self) -> usize {
+        self.memory as usize
+    }
+
+    /// Appends all of `bytes` (the caller limits it) and tells how many that were: first into the free space of the
+    /// last chunk, then into chunks of the pool, a small one for what fits into it and 16 KiB ones for bulk.
+    pub fn write(&mut self, pool: &mut Pool, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        if let Some(last) = self.chunks.back_mut() {
+            let n = last.append(rest);
+            self.len += n as u32;
+            rest = &rest[n..];
+        }
+        while !rest.is_empty() {
+            let mut chunk = pool.take(if rest.len() <= SMALL { 0 } else { 16 * 1024 });
+            // A chunk of a stream never gets a header in front.
+            chunk.reset(0);
+            let n = chunk.append(rest);
+            rest = &rest[n..];
+            self.push(chunk);
+        }
+        bytes.len()
+    }
+
+    /// Appends a chunk that the application filled, without a copy.
+    pub fn push(&mut self, chunk: Buf) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.len += chunk.len() as u32;
+        self.memory += chunk.memory() as u32;
+        self.chunks.push_back(chunk);
+    }
+
+    /// Drops `n` bytes (at most all) from the front: `snd_una` moved. Chunks that are done go back to the pool.
+    pub fn ack(&mut self, pool: &mut Pool, n: usize) {
+        let mut left = n.min(self.len());
+        self.len -= left as u32;
+        self.cursor_offset = self.cursor_offset.saturating_sub(left as u32);
+        while left > 0 {
+            let Some(front) = self.chunks.front_mut() else { break };
+            if left < front.len() {
+                front.trim_front(left);
+                break;
+            }
+            left -= front.len();
+            if let Some(done) = self.chunks.pop_front() {
+                self.memory -= done.memory() as u32;
+                pool.put(done);
+            }
+            match self.cursor_chunk.checked_sub(1) {
+                Some(before) => self.cursor_chunk = before,
+                None => self.cursor_offset = 0,
+            }
+        }
+        if self.cursor_chunk == 0 {
+            self.cursor_offset = 0;
+        }
+        if self.chunks.is_empty() {
+            self.rewind();
+        }
+    }
+
+    /// Copies the bytes from `offset` on to `dst` and gives their partial checksum (folded, not inverted) as if `dst`
+    /// started at an even offset. `dst` ends at the end of the queue at the latest; what would be beyond is left as it
+    /// is and not summed.
+    pub fn copy_out(&mut self, offset: usize, dst: &mut [u8]) -> u32 {
+        let wanted = dst.len().min(self.len().saturating_sub(offset));
+        let (dst, _) = dst.split_at_mut(wanted);
+        if dst.is_empty() {
+            return 0;
+        }
+        let (mut index, mut start) = self.seek(offset);
+        let (mut total, mut filled) = (0, 0);
+        while let Some(chunk) = self.chunks.get(index) {
+            let within = offset + filled - start;
+            let source = chunk.data().get(within..).unwrap_or_default();
+            let n = source.len().min(dst.len() - filled);
+            let piece = checksum::copy_and_sum(&mut dst[filled..filled + n], &source[..n]);
+            // A piece that starts at an odd offset has its bytes in the other halves of the 16-bit words: RFC 1071,
+            // Section 2 (B), byte order independence.
+            let piece = if filled % 2 == 1 { (piece & 0xff) << 8 | (piece >> 8) & 0xff } else { piece };
+            total = checksum::combine(total, piece);
+            filled += n;
+            if filled == dst.len() {
+                break;
+            }
+            start += chunk.len();
+            index += 1;
+        }
+        (self.cursor_chunk, self.cursor_offset) = (index as u32, start as u32);
+        total
+    }
+
+    /// The chunk that holds the byte at `offset`, and the offset of its first byte.
+    fn seek(&self, offset: usize) -> (usize, usize) {
+        let (mut index, mut start) = (self.cursor_chunk as usize, self.cursor_offset as usize);
+        if offset < start {
+            // Retransmission goes back, mostly to the front: from there is nearer than backwards.
+            (index, start) = (0, 0);
+        }
+        while let Some(chunk) = self.chunks.get(index) {
+            if offset - start < chunk.len() {
+                break;
+            }
+            start += chunk.len();
+            index += 1;
+        }
+        (index, start)
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self, pool: &mut Pool) {
+        for chunk in self.chunks.drain(..) {
+            pool.put(chunk);
+        }
+        (self.len, self.memory) = (0, 0);
+        self.rewind();
+    }
+
+    fn rewind(&mut self) {
+        (self.cursor_chunk, self.cursor_offset) = (0, 0);
+        if self.chunks.capacity() > KEEP {
+            self.chunks = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Write(usize),
+        Push(usize),
+        Ack(usize),
+        Copy(usize, usize),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (0usize..40_000).prop_map(Op::Write),
+            (0usize..600).prop_map(Op::Write),
+            (0usize..3000).prop_map(Op::Push),
+            (0usize..30_000).prop_map(Op::Ack),
+            (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
+            (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
+        ]
+    }
+
+    fn bytes(from: &mut u32, n: usize) -> Vec<u8> {
+        (0..n)
+            .map(|_| {
+                *from = from.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (*from >> 24) as u8
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn any_history_reads_back_as_a_plain_byte_array(ops in prop::collection::vec(op(), 1..60)) {
+            let mut pool = Pool::new(1 << 30);
+            let mut queue = SendQueue::new();
+            let mut model: Vec<u8> = Vec::new();
+            let mut seed = 1;
+            for op in ops {
+                match op {
+                    Op::Write(n) => {
+                        let data = bytes(&mut seed, n);
+                        prop_assert_eq!(queue.write(&mut pool, &data), n);
+                        model.extend(data);
+                    }
+                    Op::Push(n) => {
+                        let data = bytes(&mut seed, n);
+                        let mut chunk = Buf::new(n + 7, 3);
+                        chunk.append(&data);
+                        queue.push(chunk);
+                        model.extend(data);
+                    }
+                    Op::Ack(n) => {
+                        queue.ack(&mut pool, n);
+                        model.drain(..n.min(model.len()));
+                    }
+                    Op::Copy(offset, len) => {
+                        let mut out = vec![0xee; len];
+                        let sum = queue.copy_out(offset, &mut out);
+                        let held = model.get(offset..).unwrap_or_default();
+                        let n = held.len().min(len);
+                        prop_assert_eq!(&out[..n], &held[..n]);
+                        prop_assert!(out[n..].iter().all(|byte| *byte == 0xee), "no byte beyond the end is touched");
+                        prop_assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(&out[..n])));
+                    }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                prop_assert_eq!(queue.memory(), queue.chunks.iter().map(Buf::memory).sum::<usize>());
+                prop_assert!(queue.chunks.iter().all(|chunk| !chunk.is_empty()));
+            }
+            queue.clear(&mut pool);
+            prop_assert_eq!((queue.len(), queue.memory()), (0, 0));
+            prop_assert!(queue.chunks.capacity() <= KEEP);
+        }
+    }
+
+    #[test]
+    fn a_small_write_takes_a_small_buffer_and_the_next_one_fills_it() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        for _ in 0..SMALL / 7 {
+            queue.write(&mut pool, &[7; 7]);
+        }
+        assert_eq!((queue.chunks.len(), pool.allocated()), (1, 1));
+        assert_eq!(queue.memory(), SMALL + 64);
+        queue.write(&mut pool, &[8; 3000]);
+        assert_eq!(
+            queue.chunks.back().unwrap().capacity(),
+            SizeClass::Chunk.capacity(),
+            "bulk takes a chunk"
+        );
+    }
+
+    #[test]
+    fn sequential_copies_go_on_where_the_last_ended_and_a_retransmission_goes_back() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        let data = bytes(&mut 5, 100_000);
+        queue.write(&mut pool, &data);
+        for offset in (0..99_000).step_by(1000) {
+            let mut out = [0; 1000];
+            queue.copy_out(offset, &mut out);
+            assert_eq!(out, data[offset..offset + 1000]);
+            let end_of_cursor_chunk =
+                queue.cursor_offset as usize + queue.chunks[queue.cursor_chunk as usize].len();
+            assert!(offset + 1000 <= end_of_cursor_chunk && queue.cursor_offset as usize <= offset + 1000);
+        }
+        queue.ack(&mut pool, 40_001);
+        let mut out = [0; 777];
+        queue.copy_out(0, &mut out);
+        assert_eq!(out, data[40_001..40_778]);
+        queue.ack(&mut pool, 1 << 20);
+        assert!(queue.is_empty());
+        assert_eq!(
+            pool.allocated() as usize,
+            SizeClass::ALL.into_iter().map(|class| pool.free(class)).sum::<usize>()
+        );
+    }
+}
