@@ -39,7 +39,7 @@ discards! {
     IpChecksum = "IP header checksum wrong",
     IpOptions = "IP options malformed or refused (source route)",
     IpFragment = "IP fragment",
-    IpSource = "IP source is a group, broadcast or loopback address, or zero",
+    IpSource = "IP source is a group, broadcast or loopback address, zero, or our own on the link",
     IpNotForUs = "IP destination is not ours",
     IpBroadcast = "broadcast or multicast that the stack does not take",
     IpProtocol = "transport protocol that the stack does not speak",
