@@ -3,7 +3,11 @@
 pub mod buf;
 pub mod device;
 pub mod pool;
+pub mod receive_queue;
+pub mod send_queue;
 
 pub use buf::{Buf, Checksum, Offload};
 pub use device::{Capabilities, Device, Readiness, Received};
 pub use pool::{Pool, SizeClass};
+pub use receive_queue::ReceiveQueue;
+pub use send_queue::SendQueue;

@@ -2,6 +2,7 @@
 //! writes itself and reads back equal.
 
 pub mod addr;
+pub mod checksum;
 pub mod seq;
 pub mod tcp;
 

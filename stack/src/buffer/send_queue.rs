@@ -1,0 +1,175 @@
+//! Bytes that the application has written and the peer has not acknowledged: from `snd_una` on, in chunks of the pool.
+
+use super::{Buf, Pool, SizeClass};
+use crate::wire::checksum;
+use std::collections::VecDeque;
+
+/// A write of at most this many bytes takes a small buffer, which holds it in whole: [`SizeClass::Small`] gives up its
+/// headroom here.
+const SMALL: usize = SizeClass::Small.capacity();
+/// An empty queue keeps its list of chunks up to this many places.
+const KEEP: usize = 16;
+
+/// The send queue of one connection. Offset 0 is `snd_una`.
+///
+/// Chunks are never empty, so the position of every byte is one chunk's. A cursor remembers where the last
+/// [`copy_out`](Self::copy_out) ended; sequential offsets cost O(1) each, a jump walks the chunks once.
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    chunks: VecDeque<Buf>,
+    len: u32,
+    memory: u32,
+    /// The chunk of the last copy ...
+    cursor_chunk: u32,
+    /// ... and the offset of its first byte.
+    cursor_offset: u32,
+}
+
+const _: () = assert!(size_of::<SendQueue>() <= 48);
+
+impl SendQueue {
+    /// An empty queue, which owns no memory.
+    pub const fn new() -> Self {
+        Self { chunks: VecDeque::new(), len: 0, memory: 0, cursor_chunk: 0, cursor_offset: 0 }
+    }
+
+    /// Bytes from `snd_una` to the end.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether nothing is queued.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of memory of its chunks, for accounting; free space in them counts.
+    pub fn memory(&self) -> usize {
+        self.memory as usize
+    }
+
+    /// Appends all of `bytes` (the caller limits it) and tells how many that were: first into the free space of the
+    /// last chunk, then into chunks of the pool, a small one for what fits into it and 16 KiB ones for bulk.
+    pub fn write(&mut self, pool: &mut Pool, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        if let Some(last) = self.chunks.back_mut() {
+            let n = last.append(rest);
+            self.len += n as u32;
+            rest = &rest[n..];
+        }
+        while !rest.is_empty() {
+            let mut chunk = pool.take(if rest.len() <= SMALL { 0 } else { 16 * 1024 });
+            // A chunk of a stream never gets a header in front.
+            chunk.reset(0);
+            let n = chunk.append(rest);
+            rest = &rest[n..];
+            self.push(chunk);
+        }
+        bytes.len()
+    }
+
+    /// Appends a chunk that the application filled, without a copy.
+    pub fn push(&mut self, chunk: Buf) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.len += chunk.len() as u32;
+        self.memory += chunk.memory() as u32;
+        self.chunks.push_back(chunk);
+    }
+
+    /// Drops `n` bytes (at most all) from the front: `snd_una` moved. Chunks that are done go back to the pool.
+    pub fn ack(&mut self, pool: &mut Pool, n: usize) {
+        let mut left = n.min(self.len());
+        self.len -= left as u32;
+        self.cursor_offset = self.cursor_offset.saturating_sub(left as u32);
+        while left > 0 {
+            let Some(front) = self.chunks.front_mut() else { break };
+            if left < front.len() {
+                front.trim_front(left);
+                break;
+            }
+            left -= front.len();
+            if let Some(done) = self.chunks.pop_front() {
+                self.memory -= done.memory() as u32;
+                pool.put(done);
+            }
+            match self.cursor_chunk.checked_sub(1) {
+                Some(before) => self.cursor_chunk = before,
+                None => self.cursor_offset = 0,
+            }
+        }
+        if self.cursor_chunk == 0 {
+            self.cursor_offset = 0;
+        }
+        if self.chunks.is_empty() {
+            self.rewind();
+        }
+    }
+
+    /// Copies the bytes from `offset` on to `dst` and gives their partial checksum (folded, not inverted) as if `dst`
+    /// started at an even offset. `dst` ends at the end of the queue at the latest; what would be beyond is left as it
+    /// is and not summed.
+    pub fn copy_out(&mut self, offset: usize, dst: &mut [u8]) -> u32 {
+        let wanted = dst.len().min(self.len().saturating_sub(offset));
+        let (dst, _) = dst.split_at_mut(wanted);
+        if dst.is_empty() {
+            return 0;
+        }
+        let (mut index, mut start) = self.seek(offset);
+        let (mut total, mut filled) = (0, 0);
+        while let Some(chunk) = self.chunks.get(index) {
+            let within = offset + filled - start;
+            let source = chunk.data().get(within..).unwrap_or_default();
+            let n = source.len().min(dst.len() - filled);
+            let piece = checksum::copy_and_sum(&mut dst[filled..filled + n], &source[..n]);
+            // A piece that starts at an odd offset has its bytes in the other halves of the 16-bit words: RFC 1071,
+            // Section 2 (B), byte order independence.
+            let piece = if filled % 2 == 1 { (piece & 0xff) << 8 | (piece >> 8) & 0xff } else { piece };
+            total = checksum::combine(total, piece);
+            filled += n;
+            if filled == dst.len() {
+                break;
+            }
+            start += chunk.len();
+            index += 1;
+        }
+        (self.cursor_chunk, self.cursor_offset) = (index as u32, start as u32);
+        total
+    }
+
+    /// The chunk that holds the byte at `offset`, and the offset of its first byte.
+    fn seek(&self, offset: usize) -> (usize, usize) {
+        let (mut index, mut start) = (self.cursor_chunk as usize, self.cursor_offset as usize);
+        if offset < start {
+            // Retransmission goes back, mostly to the front: from there is nearer than backwards.
+            (index, start) = (0, 0);
+        }
+        while let Some(chunk) = self.chunks.get(index) {
+            if offset - start < chunk.len() {
+                break;
+            }
+            start += chunk.len();
+            index += 1;
+        }
+        (index, start)
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self, pool: &mut Pool) {
+        for chunk in self.chunks.drain(..) {
+            pool.put(chunk);
+        }
+        (self.len, self.memory) = (0, 0);
+        self.rewind();
+    }
+
+    fn rewind(&mut self) {
+        (self.cursor_chunk, self.cursor_offset) = (0, 0);
+        if self.chunks.capacity() > KEEP {
+            self.chunks = VecDeque::new();
+        }
+    }
+}
