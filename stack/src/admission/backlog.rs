@@ -106,12 +106,7 @@ impl Backlog {
 
     /// The connection that waited longest.
     pub fn pop(&mut self) -> Option<u64> {
-        let token = self.queue.pop_front();
-        if self.queue.is_empty() {
-            // A flood of connections must not leave its memory behind.
-            self.queue.shrink_to(self.requested.min(64));
-        }
-        token
+        self.queue.pop_front()
     }
 
     /// Takes a connection out that died before it was accepted; tells whether it was there. O(len).

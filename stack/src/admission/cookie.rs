@@ -183,7 +183,6 @@ impl Keys {
     }
 
     /// The longest that a cookie lives: two epochs.
-    #[cfg(test)]
     pub(super) fn life(&self) -> Duration {
         self.length * 2
     }

@@ -13,6 +13,8 @@ use core::time::Duration;
 
 const NIL: u32 = u32::MAX;
 const NO_SCALE: u8 = u8::MAX;
+/// How many of the oldest entries are looked at for one to evict.
+const PASSED_OVER: usize = 16;
 
 /// Names a half-open connection for as long as it is one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -219,10 +221,15 @@ impl Store {
         self.slab.remove(id.0)
     }
 
-    /// The oldest entry.
-    pub(super) fn oldest(&self) -> Option<HalfOpenId> {
-        let stage = self.stages.iter().rev().find(|stage| stage.len > 0)?;
-        self.id_at(stage.head)
+    /// The oldest entry whose peer has not proved its address; only the oldest few are looked at, so that the search is
+    /// bounded. Those that are passed over have acknowledged, and wait for a place in a full accept queue.
+    pub(super) fn oldest_unproven(&self) -> Option<HalfOpenId> {
+        let lists = self.stages.iter().rev().flat_map(|stage| {
+            let first = self.slab.at(stage.head).map(|_| stage.head);
+            core::iter::successors(first, |index| self.slab.at(*index).map(|e| e.next).filter(|n| *n != NIL))
+        });
+        let unproven = |index: &u32| self.slab.at(*index).is_some_and(|entry| !entry.proven);
+        self.id_at(lists.take(PASSED_OVER).find(unproven)?)
     }
 
     /// When the first SYN-ACK of an entry was sent; only known in the first stage.
@@ -336,22 +343,22 @@ mod tests {
     fn the_oldest_entry_is_found_through_every_stage_and_removal() {
         let mut store = store(10);
         let ids: Vec<_> = (0..6).map(|n| store.insert(Instant::from_millis(n), new(n as u32)).unwrap()).collect();
-        assert_eq!(store.oldest(), Some(ids[0]));
+        assert_eq!(store.oldest_unproven(), Some(ids[0]));
         // The first two move on in time; then one from the middle and the oldest leave.
         store.advance(Instant::from_secs(1), ids[0]);
         store.advance(Instant::from_secs(1), ids[1]);
-        assert_eq!((store.oldest(), store.retried()), (Some(ids[0]), 2));
+        assert_eq!((store.oldest_unproven(), store.retried()), (Some(ids[0]), 2));
         store.advance(Instant::from_secs(3), ids[0]);
         store.remove(ids[3]);
-        assert_eq!(store.oldest(), Some(ids[0]));
+        assert_eq!(store.oldest_unproven(), Some(ids[0]));
         store.remove(ids[0]);
-        assert_eq!((store.oldest(), store.retried()), (Some(ids[1]), 1));
+        assert_eq!((store.oldest_unproven(), store.retried()), (Some(ids[1]), 1));
         store.remove(ids[1]);
-        assert_eq!((store.oldest(), store.retried(), store.len()), (Some(ids[2]), 0, 3));
+        assert_eq!((store.oldest_unproven(), store.retried(), store.len()), (Some(ids[2]), 0, 3));
         for id in [ids[5], ids[2], ids[4]] {
             store.remove(id);
         }
-        assert_eq!((store.oldest(), store.len(), store.next_deadline(2)), (None, 0, None));
+        assert_eq!((store.oldest_unproven(), store.len(), store.next_deadline(2)), (None, 0, None));
     }
 
     #[test]
