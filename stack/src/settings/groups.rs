@@ -200,6 +200,9 @@ pub struct Admission {
     pub synack_retries: u32,
     /// The same while protecting (NT does not say how many remain).
     pub synack_retries_protected: u32,
+    /// Window scaling is agreed to also while protecting. NT does not: KB 142641 says that scalable windows can then no
+    /// longer be enabled.
+    pub window_scaling_protected: bool,
     /// First retransmission time-out of a SYN-ACK.
     pub synack_rto: Duration,
     /// How thresholds combine.
@@ -238,6 +241,7 @@ impl Default for Admission {
             ports_exhausted_period: secs(1),
             synack_retries: 5,
             synack_retries_protected: 1,
+            window_scaling_protected: true,
             synack_rto: secs(1),
             trigger: Trigger::Any,
             leave_percent: 50,
