@@ -240,8 +240,8 @@ mod tests {
 #[cfg(all(test, loom))]
 mod loom_tests {
     use super::*;
-    use loom::sync::atomic::AtomicUsize;
     use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
 
     #[test]
     fn a_sender_without_room_is_told_or_finds_room_when_it_looks_again() {
