@@ -1,6 +1,7 @@
 //! What a shard needs of a device.
 
 use super::{Buf, Pool};
+use crate::base::Instant;
 use crate::sync::Signal;
 use crate::wire::Mac;
 use std::collections::VecDeque;
@@ -59,6 +60,16 @@ pub trait Device {
 
     /// How to wait for it.
     fn readiness(&self) -> Readiness;
+
+    /// Tells it the time, before each [`Self::receive`] and [`Self::transmit`]: what wraps a device may stamp or hold
+    /// back frames and has no clock of its own. A device without use for it ignores it.
+    fn set_now(&mut self, _now: Instant) {}
+
+    /// When it next has something to do by time alone: then [`Self::receive`] and [`Self::transmit`] (also with nothing
+    /// to send) want to be called. `None`: only [`Self::readiness`] counts.
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
 }
 
 impl<D: Device + ?Sized> Device for Box<D> {
@@ -76,5 +87,13 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn readiness(&self) -> Readiness {
         (**self).readiness()
+    }
+
+    fn set_now(&mut self, now: Instant) {
+        (**self).set_now(now);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        (**self).next_deadline()
     }
 }

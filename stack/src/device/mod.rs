@@ -1,1 +1,26 @@
-//! `device`
+//! Links to a network, each behind the trait [`crate::buffer::Device`]: in memory, or a TAP interface of Linux; and layers
+//! that wrap one: a capture, an impairment.
+
+pub mod capture;
+#[cfg(target_os = "linux")]
+pub mod host_side;
+pub mod impair;
+pub mod memory;
+mod partial;
+#[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
+pub mod tap;
+#[cfg(target_os = "linux")]
+mod virtio;
+
+pub use capture::{Capture, CaptureFile, CaptureOptions, Direction};
+#[cfg(target_os = "linux")]
+pub use host_side::{HostSide, HostSideError};
+pub use impair::{Impair, ImpairCounters, Impairment};
+pub use memory::{LinkOptions, MemoryDevice, PeerGone};
+#[cfg(target_os = "linux")]
+pub use tap::{Tap, TapCounters, TapError, TapOptions};
+
+/// Bytes of an Ethernet header.
+const ETHERNET: usize = 14;
