@@ -4,7 +4,7 @@ use super::events::{Event, PingError, Pong};
 use super::transmit::Via;
 use super::{Shard, Token};
 use crate::base::Instant;
-use crate::ip::Resolution;
+use crate::ip::{IcmpErrorKind, Resolution};
 use crate::tcp::ConnectError;
 use crate::wire::{Addr, IpProtocol, Ipv4Header, checksum};
 use core::time::Duration;
@@ -150,7 +150,7 @@ impl Shard {
     }
 
     /// A router says that an echo request of ours cannot be delivered; whether it was ours.
-    pub(crate) fn ping_unreachable(&mut self, from: Addr, to: Addr, identifier: u16, sequence: u16, what: &'static str) -> bool {
+    pub(crate) fn ping_unreachable(&mut self, from: Addr, to: Addr, identifier: u16, sequence: u16, what: IcmpErrorKind) -> bool {
         let is_it = |ping: &Ping| ping.to == to && ping.identifier == identifier && ping.sequence == sequence;
         let Some(at) = self.pings.waiting.iter().position(is_it) else { return false };
         self.pings.waiting.remove(at);
