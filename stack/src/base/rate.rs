@@ -83,7 +83,10 @@ mod tests {
     fn a_second_never_exceeds_the_limit_and_gives_at_least_half() {
         for limit in [0, 1, 2, 7, 1000] {
             let seconds = view(limit, 1, 200, 0);
-            assert!(seconds.iter().all(|n| (limit.div_ceil(2)..=limit).contains(n)), "limit {limit}: {seconds:?}");
+            assert!(
+                seconds.iter().all(|n| (limit.div_ceil(2)..=limit).contains(n)),
+                "limit {limit}: {seconds:?}"
+            );
         }
         let sizes = view(1000, 1, 200, 0);
         let distinct: std::collections::BTreeSet<_> = sizes.iter().collect();

@@ -98,7 +98,9 @@ impl Shard {
             match self.events.front()? {
                 Queued::Connection(id) => {
                     let id = *id;
-                    if let Some(event) = self.connections.get_mut(id).and_then(|slot| next_of(self.number, id, slot)) {
+                    if let Some(event) =
+                        self.connections.get_mut(id).and_then(|slot| next_of(self.number, id, slot))
+                    {
                         return Some(event);
                     }
                     self.events.pop_front();

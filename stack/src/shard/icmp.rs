@@ -39,7 +39,11 @@ impl Shard {
             }
             IcmpInput::EchoReply { from, identifier, sequence, data } => {
                 let bytes = data.len();
-                if self.pong(from, identifier, sequence, bytes, delivery.ttl) { Ok(()) } else { Err(Discard::IcmpUnused) }
+                if self.pong(from, identifier, sequence, bytes, delivery.ttl) {
+                    Ok(())
+                } else {
+                    Err(Discard::IcmpUnused)
+                }
             }
             IcmpInput::Error(error) => self.icmp_error(&error),
             IcmpInput::EchoError { kind, from, target, identifier, sequence } => {
@@ -136,13 +140,21 @@ impl Shard {
     }
 
     /// Tells a peer that we do not speak its protocol (RFC 1122, Section 3.2.2.1), where that is allowed.
-    pub(crate) fn protocol_unreachable(&mut self, packet: &Buf, delivery: &Delivery, station: Mac, arrival: Arrival) {
+    pub(crate) fn protocol_unreachable(
+        &mut self,
+        packet: &Buf,
+        delivery: &Delivery,
+        station: Mac,
+        arrival: Arrival,
+    ) {
         let mut answer = self.pool.take(600);
         let ttl = self.settings.ip.ttl;
         let bytes = packet.data().get(..delivery.payload.end).unwrap_or_default();
         let (budget, now) = (&mut self.icmp_budget, self.now);
         let complaint = Complaint::ProtocolUnreachable;
-        match icmp::generate(&mut answer, &self.interface, ttl, bytes, arrival, complaint, || budget.take(now)) {
+        match icmp::generate(&mut answer, &self.interface, ttl, bytes, arrival, complaint, || {
+            budget.take(now)
+        }) {
             Ok(_) => {
                 let via = if arrival == Arrival::Loop { Via::Loop } else { Via::Station(station) };
                 self.emit(answer, via);

@@ -185,7 +185,9 @@ impl Shard {
         }
         let mut table = Routes::new(&settings.ip, &interface);
         for (destination, prefix_len, gateway) in routes {
-            let told = |error: &dyn std::fmt::Display| ConfigError::Route(destination, prefix_len, error.to_string());
+            let told = |error: &dyn std::fmt::Display| {
+                ConfigError::Route(destination, prefix_len, error.to_string())
+            };
             let prefix = ip::Prefix::new(destination.into(), prefix_len).map_err(|e| told(&e))?;
             table.add(&interface, ip::Route::via(prefix, gateway.into())).map_err(|e| told(&e))?;
         }
