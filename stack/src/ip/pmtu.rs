@@ -99,10 +99,8 @@ impl PathMtus {
         }
         // A link below the floor cannot be served with DF set, neither can a first hop below the floor.
         let floor = FLOOR.min(hop);
-        let path = PathMtu {
-            mtu: reported.max(floor),
-            dont_fragment: current.dont_fragment && reported >= floor,
-        };
+        let path =
+            PathMtu { mtu: reported.max(floor), dont_fragment: current.dont_fragment && reported >= floor };
         // A message that tells nothing new still puts off the next try with larger packets: it must not come within
         // five minutes of the last message (RFC 1191, Section 3).
         self.remember(now, destination, path);
@@ -125,7 +123,9 @@ impl PathMtus {
     /// Forgets what is ten minutes old, a bounded number a call; connections may then try the first hop's MTU again.
     pub fn expire(&mut self, now: Instant) {
         for _ in 0..STEPS {
-            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else { return };
+            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else {
+                return;
+            };
             self.ends.remove(&(until, key));
             self.entries.remove(&key);
         }
@@ -240,7 +240,11 @@ mod tests {
         let _ = paths.on_too_big(T, to, 1500, too_big(1400, 1500));
         let _ = paths.on_too_big(Instant::from_secs(300), to, 1500, too_big(1400, 1500));
         paths.expire(Instant::from_secs(899));
-        assert_eq!(paths.lookup(Instant::from_secs(899), to, 1500).mtu, 1400, "the second message renewed it");
+        assert_eq!(
+            paths.lookup(Instant::from_secs(899), to, 1500).mtu,
+            1400,
+            "the second message renewed it"
+        );
         assert_eq!(paths.next_deadline(), Some(Instant::from_secs(900)));
         assert_eq!(paths.lookup(Instant::from_secs(900), to, 1500).mtu, 1500, "also before `expire` ran");
         paths.expire(Instant::from_secs(900));
@@ -254,7 +258,10 @@ mod tests {
             let at = Instant::from_secs(at as u64);
             assert!(paths.on_too_big(at, a(host), 1500, too_big(1400, 1500)).is_some());
         }
-        assert_eq!(paths.iter().map(|(to, ..)| to).collect::<Vec<_>>(), [a("10.0.0.2"), a("10.0.0.3"), a("10.0.0.4")]);
+        assert_eq!(
+            paths.iter().map(|(to, ..)| to).collect::<Vec<_>>(),
+            [a("10.0.0.2"), a("10.0.0.3"), a("10.0.0.4")]
+        );
     }
 
     #[test]
