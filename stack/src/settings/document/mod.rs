@@ -114,8 +114,8 @@ pub(super) enum Origin {
     Own,
     /// A registry key that holds for the whole host.
     Global,
-    /// The registry key of an interface, with the value's name.
-    Interface { key: String, name: String },
+    /// The registry key of an interface, with the value as it stood there.
+    Interface { key: String, name: String, data: RegData },
 }
 
 /// What an entry says.
@@ -286,8 +286,11 @@ impl Document {
     }
 }
 
-/// ` did you mean ...?`, or nothing.
-fn did_you_mean(name: &str) -> String {
+/// `; did you mean ...?`, or nothing; also nothing once no more diagnostics are taken, since it costs time.
+fn did_you_mean(name: &str, document: &Document) -> String {
+    if document.diagnostics.len() >= MAX_DIAGNOSTICS {
+        return String::new();
+    }
     let names = super::registry::suggest(name);
     if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }
