@@ -1,5 +1,7 @@
 //! `synward settings` as a user runs it.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, its helpers too")]
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

@@ -55,7 +55,8 @@ fn table(preset: Preset) -> Table {
             Kind::Number(unit) if setting.is_active() => format!(" {unit}"),
             _ => String::new(),
         };
-        let nt: Vec<&str> = setting.nt.iter().map(|nt| nt.name).collect();
+        let mut nt: Vec<&str> = setting.nt.iter().map(|nt| nt.name).collect();
+        nt.dedup();
         let range = setting.range(preset).describe(setting.kind);
         table.add_row([setting.name.to_owned(), format!("{value}{unit}"), range, nt.join(", ")]);
     }
