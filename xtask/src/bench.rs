@@ -7,14 +7,13 @@ use std::process::{Command, ExitCode};
 const PROFILE: &str = "bench";
 const PACKAGE: &str = "synward-bench";
 
-pub(crate) fn run(arguments: Vec<String>) -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     // Flags for the processor change every crate: a directory of their own keeps both builds warm.
     let native = target.join("native");
-    let Some(program) = build(&root, &target, None) else { return ExitCode::from(2) };
+    let Some(program) = build(root, &target, None) else { return ExitCode::from(2) };
     let flags = [std::env::var("RUSTFLAGS").unwrap_or_default(), "-C target-cpu=native".to_owned()].join(" ");
-    let Some(native) = build(&root, &native, Some(&flags)) else { return ExitCode::from(2) };
+    let Some(native) = build(root, &native, Some(&flags)) else { return ExitCode::from(2) };
     match Command::new(program).args(arguments).arg("--native").arg(native).status() {
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)),
         Err(error) => {

@@ -128,8 +128,12 @@ impl Admission {
             return self.send_cookie(now, backlog, syn, agreed);
         }
         if self.charges && !backlog.has_free(charged) {
-            let refusal = self.refuse(now, backlog);
-            return if cookie { self.send_cookie(now, backlog, syn, agreed) } else { refusal };
+            if !cookie {
+                return self.refuse(now, backlog);
+            }
+            // Not refused, but without a free place: that is what the threshold is about.
+            self.protection.refused(now);
+            return self.send_cookie(now, backlog, syn, agreed);
         }
         let mut evicted = None;
         if self.store.is_full() {

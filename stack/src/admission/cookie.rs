@@ -355,7 +355,7 @@ mod tests {
                 2 => (other.remote.addr, other.local.addr) = (Addr::v4([9, 9, 9, 9].into()), flow.remote.addr),
                 3 => seq = seq.wrapping_add(1),
                 4 => { later += keys.life(); sent.note(later.as_secs() / 60) }
-                _ => cookie = cookie + 1,
+                _ => cookie += 1,
             }
             // A wrong one passes by luck once in 2²³.
             prop_assert_eq!(keys.open(later, sent, &other, SeqNum(seq), cookie), Some(None));

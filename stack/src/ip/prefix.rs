@@ -108,13 +108,13 @@ impl Prefix {
     }
 
     /// Its length as people write it (24 in 10.0.0.0/24).
-    pub fn len(self) -> u8 {
+    pub fn length(self) -> u8 {
         if self.network.is_v4() { self.bits - 96 } else { self.bits }
     }
 
     /// Whether it holds every address of its version.
     pub fn is_default(self) -> bool {
-        self.len() == 0
+        self.length() == 0
     }
 
     /// Leading bits of the 128, the same scale for both versions.
@@ -153,7 +153,7 @@ pub(super) fn mask(width: u8) -> u128 {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.network, self.len())
+        write!(f, "{}/{}", self.network, self.length())
     }
 }
 

@@ -136,7 +136,7 @@ impl Entry {
 }
 
 /// The routing table: one ordered map for each prefix length that occurs, longest first, so a look-up takes at most as
-/// many probes as there are lengths. Routes are configured locally; only [`Redirects`] grow by what others send.
+/// many probes as there are lengths. Routes are configured locally; only redirects grow by what others send.
 #[derive(Debug)]
 pub struct Routes {
     /// Longest first. The routes to one prefix are ordered by metric.
@@ -311,3 +311,6 @@ impl Routes {
         self.redirects.iter().map(|(to, gateway, until)| (from_bits(to), gateway, until))
     }
 }
+
+#[cfg(test)]
+mod tests;

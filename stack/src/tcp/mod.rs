@@ -24,6 +24,8 @@ pub mod rtt;
 pub mod sack;
 pub mod state;
 mod syn_sent;
+#[cfg(test)]
+mod tests;
 pub mod time_wait;
 mod timer;
 pub mod timestamps;

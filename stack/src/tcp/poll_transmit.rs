@@ -225,6 +225,7 @@ impl Synchronized {
         match again {
             Again::Head => {
                 self.snd.head = false;
+                rare.retransmitted_at = Some(ctx.now);
                 rare.high_rxt = rare.high_rxt.max(end);
             }
             Again::Lost => rare.high_rxt = rare.high_rxt.max(end),

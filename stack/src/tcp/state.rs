@@ -147,6 +147,8 @@ pub(super) struct Rare {
     /// When an unacceptable segment without data was last answered.
     pub(super) answered_at: Option<Instant>,
     pub(super) retransmitted_segments: u64,
+    /// When the first segment in flight was last retransmitted.
+    pub(super) retransmitted_at: Option<Instant>,
 }
 
 /// Keep-alive of one connection.
@@ -197,7 +199,6 @@ pub(super) struct SynReceived {
     pub(super) iss: SeqNum,
     pub(super) irs: SeqNum,
     pub(super) peer: PeerOptions,
-    pub(super) peer_window: u16,
     pub(super) tries: u32,
     pub(super) pending: bool,
     pub(super) started_at: Instant,

@@ -124,13 +124,16 @@ impl Synchronized {
         }
     }
 
-    /// After a time-out the echo tells which transmission is acknowledged, so that Karn's algorithm does not have to wait
-    /// (RFC 7323, Section 4.1; RFC 6298, Section 3).
+    /// After a time-out the echo can tell that the retransmission is what is acknowledged: Karn's algorithm then does not have
+    /// to wait for a fresh segment (RFC 7323, Section 4.1; RFC 6298, Section 3). An older echo is ambiguous: the first
+    /// transmission may have been slow, or its acknowledgment lost.
     #[cold]
     fn sample_echo(&mut self, common: &Common, ctx: &Context<'_>, header: &TcpHeader) {
         let echo = header.options.timestamps.filter(|_| self.snd.timestamps).map(|ts| ts.echo);
-        let rtt = echo.and_then(|echo| timestamps::rtt_from_echo(ctx.now, common.ts_offset, echo));
-        if let Some(rtt) = rtt.filter(|rtt| *rtt <= ctx.settings.max_rto) {
+        let again = common.rare.as_ref().and_then(|rare| rare.retransmitted_at);
+        let (Some(echo), Some(again)) = (echo, again) else { return };
+        let rtt = timestamps::rtt_from_echo(ctx.now, common.ts_offset, echo);
+        if let Some(rtt) = rtt.filter(|rtt| *rtt <= ctx.now.since(again)) {
             self.snd.rtt.sample(rtt, ctx.settings);
             self.snd.rtt.reset_backoff();
         }

@@ -45,7 +45,6 @@ impl Connection {
                 iss: syn.iss,
                 irs: header.seq,
                 peer,
-                peer_window: header.window,
                 tries: syn.tries.max(1),
                 pending: true,
                 started_at: syn.started_at,
