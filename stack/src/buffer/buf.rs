@@ -191,7 +191,7 @@ impl Buf {
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.tailroom());
         if let Some(place) = self.extend(n) {
-            place.copy_from_slice(&bytes[..n]);
+            super::copy::copy(place, &bytes[..n]);
         }
         n
     }
