@@ -89,6 +89,10 @@ impl Shard {
                     self.table.remove(old_hash, Entry::TimeWait(old));
                 }
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
+                // The ACK of the peer's FIN is still the connection's to send; without it the peer would have to wait for its
+                // own time-out.
+                self.send_from(index, 1);
+                self.wheel.cancel(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {

@@ -38,7 +38,7 @@ impl Shard {
     }
 
     /// Puts up to `most` segments of one connection into the transmit queue; it stays ready where it has more.
-    fn send_from(&mut self, index: u32, most: usize) -> usize {
+    pub(crate) fn send_from(&mut self, index: u32, most: usize) -> usize {
         let Some(slot) = self.connections.at_mut(index) else { return 0 };
         slot.queued = false;
         let flow = *slot.connection.flow();
