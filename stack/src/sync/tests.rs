@@ -168,7 +168,10 @@ fn a_connection_carries_bytes_both_ways_and_tells_each_side_what_the_other_did()
     assert_eq!(shard.consumed(), 9);
     assert_eq!(read.read(7, |_| ()), Read::Eof);
     assert_eq!(read.read(0, |_| ()), Read::Data(0));
-    assert!(inbox.mailbox().exchange().take_class(SizeClass::Small).is_some(), "a read chunk can be used again");
+    assert!(
+        inbox.mailbox().exchange().take_class(SizeClass::Small).is_some(),
+        "a read chunk can be used again"
+    );
 
     // The end.
     write.shutdown();
