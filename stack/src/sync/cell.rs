@@ -303,8 +303,7 @@ impl<E> Cell<E> {
     }
 
     pub(crate) fn update_options(cell: &Arc<Self>, mut change: impl FnMut(u32) -> u32) {
-        let changed =
-            cell.options.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(change(old)));
+        let changed = cell.options.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(change(old)));
         debug_assert!(changed.is_ok(), "the change is always given");
         Self::tell(cell, OPTIONS);
     }

@@ -72,7 +72,8 @@ fn every_waiter_of_a_slot_is_woken_and_each_is_kept_once() {
         slot.register(waker);
     }
     let together = slot.take().expect("three wait");
-    together.clone().wake();
+    let copy = together.clone();
+    copy.wake();
     together.wake_by_ref();
     assert_eq!((a.wakes(), b.wakes(), c.wakes()), (2, 2, 2));
     assert!(slot.take().is_none());
