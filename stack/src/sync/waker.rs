@@ -161,9 +161,10 @@ pub(crate) fn wake_guarded(waker: Waker) {
     if cfg!(loom) {
         return waker.wake();
     }
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // Its drop is foreign code too.
-        core::mem::forget(payload);
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) else { return };
+    // What it panicked with has a drop, which is foreign code too.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        core::mem::forget(again);
     }
 }
 
