@@ -13,9 +13,9 @@ mod router;
 mod world;
 
 pub use app::{App, AppContext};
-pub use attacker::{SynFlood, Spoof};
+pub use attacker::{Spoof, SynFlood};
 pub use host::HostNode;
 pub use node::{Node, Outbox};
 pub use port::SimPort;
 pub use router::{RouteAction, Router};
-pub use world::{Link, NodeId, NodeStats, World};
+pub use world::{Link, NodeId, NodeStats, Tap, World};

@@ -142,8 +142,15 @@ impl World {
         let mac = node.mac();
         self.by_mac.insert(mac, id);
         let node = Box::new(node);
-        let station =
-            Station { node, mac, link, inbox: VecDeque::new(), stats: NodeStats::default(), serving: false, waking: None };
+        let station = Station {
+            node,
+            mac,
+            link,
+            inbox: VecDeque::new(),
+            stats: NodeStats::default(),
+            serving: false,
+            waking: None,
+        };
         self.stations.push(station);
         id
     }
