@@ -1,6 +1,6 @@
 //! Bytes received in order that the application has not read.
 
-use super::{Buf, Pool};
+use super::{Buf, Pool, SizeClass};
 use std::collections::VecDeque;
 
 /// A payload below this many bytes is copied and its frame goes back to the pool.
@@ -12,6 +12,20 @@ const KEEP: usize = 16;
 /// of the memory that it would hold on to.
 pub(crate) fn is_wasteful(payload: &Buf) -> bool {
     payload.len() < COPY_BELOW || payload.len() < payload.memory() / 4
+}
+
+/// Moves a payload that is wasteful where it is to a smaller buffer, if there is a class that is smaller; its own goes
+/// back to the pool.
+pub(crate) fn compact(pool: &mut Pool, payload: Buf) -> Buf {
+    if !is_wasteful(&payload) || SizeClass::for_len(payload.len()).capacity() >= payload.capacity() {
+        return payload;
+    }
+    let mut small = pool.take(payload.len());
+    // Nothing is put in front of received bytes any more.
+    small.reset(0);
+    small.append(payload.data());
+    pool.put(payload);
+    small
 }
 
 /// The receive queue of one connection.
@@ -47,27 +61,20 @@ impl ReceiveQueue {
         self.memory as usize
     }
 
-    /// Appends `payload` (the live bytes are payload alone). One that is small, absolutely or for its buffer, is copied
-    /// behind the last bytes or into a small buffer, and its own buffer goes back to the pool.
-    pub fn push(&mut self, pool: &mut Pool, payload: Buf) {
+    /// Appends `payload` (the live bytes are payload alone). One that is small, absolutely or for its buffer, goes behind
+    /// the last bytes where there is room and else into a smaller buffer; its own goes back to the pool.
+    pub fn push(&mut self, pool: &mut Pool, mut payload: Buf) {
+        self.len += payload.len() as u32;
+        if is_wasteful(&payload) {
+            let copied = self.bufs.back_mut().map_or(0, |last| last.append(payload.data()));
+            payload.trim_front(copied);
+        }
         if payload.is_empty() {
             pool.put(payload);
-            return;
-        }
-        self.len += payload.len() as u32;
-        if !is_wasteful(&payload) {
+        } else {
+            let payload = compact(pool, payload);
             self.keep(payload);
-            return;
         }
-        let copied = self.bufs.back_mut().map_or(0, |last| last.append(payload.data()));
-        let rest = payload.data().get(copied..).unwrap_or_default();
-        if !rest.is_empty() {
-            let mut buf = pool.take(rest.len());
-            buf.reset(0);
-            buf.append(rest);
-            self.keep(buf);
-        }
-        pool.put(payload);
     }
 
     fn keep(&mut self, buf: Buf) {
@@ -131,6 +138,133 @@ impl ReceiveQueue {
     fn shrink(&mut self) {
         if self.bufs.is_empty() && self.bufs.capacity() > KEEP {
             self.bufs = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn payload(pool: &mut Pool, frame: usize, bytes: &[u8]) -> Buf {
+        let mut buf = pool.take(frame.max(bytes.len() + 54));
+        buf.append(&[0xaa; 54]);
+        buf.append(bytes);
+        buf.trim_front(54);
+        buf
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Push(usize, usize),
+        Read(usize),
+        Peek(usize),
+        Pop,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (prop_oneof![Just(200usize), Just(1514), Just(9000), Just(65_000)], 0usize..2000)
+                .prop_map(|(frame, len)| Op::Push(frame, len)),
+            (1500usize..1515, 0usize..300).prop_map(|(frame, len)| Op::Push(frame, len)),
+            (0usize..4000).prop_map(Op::Read),
+            (0usize..4000).prop_map(Op::Peek),
+            Just(Op::Pop),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn any_history_reads_back_as_a_plain_byte_array(ops in prop::collection::vec(op(), 1..80)) {
+            let mut pool = Pool::new(1 << 30);
+            let mut queue = ReceiveQueue::new();
+            let mut model: Vec<u8> = Vec::new();
+            let mut next = 0u8;
+            for op in ops {
+                match op {
+                    Op::Push(frame, len) => {
+                        let data: Vec<u8> = (0..len).map(|i| next.wrapping_add(i as u8)).collect();
+                        next = next.wrapping_mul(13).wrapping_add(7);
+                        let buf = payload(&mut pool, frame, &data);
+                        queue.push(&mut pool, buf);
+                        model.extend(data);
+                    }
+                    Op::Read(len) => {
+                        let mut out = vec![0; len];
+                        let n = queue.read(&mut pool, &mut out);
+                        prop_assert_eq!(n, len.min(model.len()));
+                        prop_assert_eq!(&out[..n], &model[..n]);
+                        model.drain(..n);
+                    }
+                    Op::Peek(len) => {
+                        let mut out = vec![0; len];
+                        let n = queue.peek(&mut out);
+                        prop_assert_eq!(n, len.min(model.len()));
+                        prop_assert_eq!(&out[..n], &model[..n]);
+                    }
+                    Op::Pop => {
+                        let popped = queue.pop();
+                        prop_assert_eq!(popped.is_none(), model.is_empty());
+                        if let Some(buf) = popped {
+                            prop_assert_eq!(buf.data(), &model[..buf.len()]);
+                            model.drain(..buf.len());
+                            pool.put(buf);
+                        }
+                    }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                prop_assert_eq!(queue.memory(), queue.bufs.iter().map(Buf::memory).sum::<usize>());
+            }
+            queue.clear(&mut pool);
+            prop_assert_eq!((queue.len(), queue.memory()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn one_byte_in_a_super_segment_does_not_hold_64_kib() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = ReceiveQueue::new();
+        let frame = payload(&mut pool, 65_000, b"x");
+        queue.push(&mut pool, frame);
+        assert_eq!(queue.memory(), SizeClass::Small.capacity() + 64);
+        assert_eq!(pool.free(SizeClass::Jumbo), 1, "the frame went back");
+        for _ in 0..100 {
+            let frame = payload(&mut pool, 65_000, b"y");
+            queue.push(&mut pool, frame);
+        }
+        assert_eq!(queue.memory(), SizeClass::Small.capacity() + 64, "the next ones go behind it");
+        assert_eq!(queue.len(), 101);
+    }
+
+    #[test]
+    fn a_full_segment_stays_in_its_frame() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = ReceiveQueue::new();
+        let frame = payload(&mut pool, 1514, &[1; 1460]);
+        let place = frame.data().as_ptr();
+        queue.push(&mut pool, frame);
+        assert_eq!(queue.pop().map(|buf| buf.data().as_ptr()), Some(place));
+        assert_eq!(queue.memory(), 0);
+    }
+
+    #[test]
+    fn memory_per_byte_is_bounded_whatever_the_segments() {
+        for len in 1..1460 {
+            let mut pool = Pool::new(1 << 20);
+            let mut queue = ReceiveQueue::new();
+            for _ in 0..64 {
+                let frame = payload(&mut pool, 1514, &vec![1; len]);
+                queue.push(&mut pool, frame);
+            }
+            assert!(
+                queue.memory() <= 4 * queue.len() + 2048,
+                "{len}: {} for {}",
+                queue.memory(),
+                queue.len()
+            );
         }
     }
 }

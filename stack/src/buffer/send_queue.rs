@@ -125,9 +125,7 @@ impl SendQueue {
             let source = chunk.data().get(within..).unwrap_or_default();
             let n = source.len().min(dst.len() - filled);
             let piece = checksum::copy_and_sum(&mut dst[filled..filled + n], &source[..n]);
-            // A piece that starts at an odd offset has its bytes in the other halves of the 16-bit words: RFC 1071,
-            // Section 2 (B), byte order independence.
-            let piece = if filled % 2 == 1 { (piece & 0xff) << 8 | (piece >> 8) & 0xff } else { piece };
+            let piece = if filled % 2 == 1 { checksum::at_odd_offset(piece) } else { piece };
             total = checksum::combine(total, piece);
             filled += n;
             if filled == dst.len() {
@@ -171,5 +169,129 @@ impl SendQueue {
         if self.chunks.capacity() > KEEP {
             self.chunks = VecDeque::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Write(usize),
+        Push(usize),
+        Ack(usize),
+        Copy(usize, usize),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (0usize..40_000).prop_map(Op::Write),
+            (0usize..600).prop_map(Op::Write),
+            (0usize..3000).prop_map(Op::Push),
+            (0usize..30_000).prop_map(Op::Ack),
+            (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
+            (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
+        ]
+    }
+
+    fn bytes(from: &mut u32, n: usize) -> Vec<u8> {
+        (0..n)
+            .map(|_| {
+                *from = from.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (*from >> 24) as u8
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn any_history_reads_back_as_a_plain_byte_array(ops in prop::collection::vec(op(), 1..60)) {
+            let mut pool = Pool::new(1 << 30);
+            let mut queue = SendQueue::new();
+            let mut model: Vec<u8> = Vec::new();
+            let mut seed = 1;
+            for op in ops {
+                match op {
+                    Op::Write(n) => {
+                        let data = bytes(&mut seed, n);
+                        prop_assert_eq!(queue.write(&mut pool, &data), n);
+                        model.extend(data);
+                    }
+                    Op::Push(n) => {
+                        let data = bytes(&mut seed, n);
+                        let mut chunk = Buf::new(n + 7, 3);
+                        chunk.append(&data);
+                        queue.push(chunk);
+                        model.extend(data);
+                    }
+                    Op::Ack(n) => {
+                        queue.ack(&mut pool, n);
+                        model.drain(..n.min(model.len()));
+                    }
+                    Op::Copy(offset, len) => {
+                        let mut out = vec![0xee; len];
+                        let sum = queue.copy_out(offset, &mut out);
+                        let held = model.get(offset..).unwrap_or_default();
+                        let n = held.len().min(len);
+                        prop_assert_eq!(&out[..n], &held[..n]);
+                        prop_assert!(out[n..].iter().all(|byte| *byte == 0xee), "no byte beyond the end is touched");
+                        prop_assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(&out[..n])));
+                    }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                prop_assert_eq!(queue.memory(), queue.chunks.iter().map(Buf::memory).sum::<usize>());
+                prop_assert!(queue.chunks.iter().all(|chunk| !chunk.is_empty()));
+            }
+            queue.clear(&mut pool);
+            prop_assert_eq!((queue.len(), queue.memory()), (0, 0));
+            prop_assert!(queue.chunks.capacity() <= KEEP);
+        }
+    }
+
+    #[test]
+    fn a_small_write_takes_a_small_buffer_and_the_next_one_fills_it() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        for _ in 0..SMALL / 7 {
+            queue.write(&mut pool, &[7; 7]);
+        }
+        assert_eq!((queue.chunks.len(), pool.allocated()), (1, 1));
+        assert_eq!(queue.memory(), SMALL + 64);
+        queue.write(&mut pool, &[8; 3000]);
+        assert_eq!(
+            queue.chunks.back().unwrap().capacity(),
+            SizeClass::Chunk.capacity(),
+            "bulk takes a chunk"
+        );
+    }
+
+    #[test]
+    fn sequential_copies_go_on_where_the_last_ended_and_a_retransmission_goes_back() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        let data = bytes(&mut 5, 100_000);
+        queue.write(&mut pool, &data);
+        for offset in (0..99_000).step_by(1000) {
+            let mut out = [0; 1000];
+            queue.copy_out(offset, &mut out);
+            assert_eq!(out, data[offset..offset + 1000]);
+            let end_of_cursor_chunk =
+                queue.cursor_offset as usize + queue.chunks[queue.cursor_chunk as usize].len();
+            assert!(offset + 1000 <= end_of_cursor_chunk && queue.cursor_offset as usize <= offset + 1000);
+        }
+        queue.ack(&mut pool, 40_001);
+        let mut out = [0; 777];
+        queue.copy_out(0, &mut out);
+        assert_eq!(out, data[40_001..40_778]);
+        queue.ack(&mut pool, 1 << 20);
+        assert!(queue.is_empty());
+        assert_eq!(
+            pool.allocated() as usize,
+            SizeClass::ALL.into_iter().map(|class| pool.free(class)).sum::<usize>()
+        );
     }
 }

@@ -75,3 +75,64 @@ pub fn choose(
 ) -> Result<u16, PortsExhausted> {
     search(prf, rng, local, remote, low, high, is_free).map(PortIsFree::port)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secrets;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::net::Ipv4Addr;
+
+    fn remote() -> Endpoint {
+        Endpoint { addr: Addr::v4(Ipv4Addr::new(10, 0, 0, 2)), port: 80 }
+    }
+
+    fn run(seed: u64, low: u16, high: u16, is_free: impl FnMut(u16) -> bool) -> Result<u16, PortsExhausted> {
+        let secrets = Secrets::from_test_seed(seed);
+        let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
+        choose(&secrets.prf("ports"), &mut secrets.rng("ports"), local, remote(), low, high, is_free)
+    }
+
+    #[test]
+    fn the_only_free_port_is_found_wherever_it_is_and_each_is_asked_for_at_most_once() {
+        for free in [1000, 1001, 1057, 1099] {
+            let mut asked = BTreeMap::new();
+            let found = run(u64::from(free), 1000, 1099, |port| {
+                *asked.entry(port).or_insert(0) += 1;
+                port == free
+            });
+            assert_eq!(found, Ok(free));
+            assert!(asked.iter().all(|(port, n)| (1000..=1099).contains(port) && *n == 1));
+        }
+    }
+
+    #[test]
+    fn exhaustion_names_the_range_and_comes_after_one_whole_pass() {
+        let mut asked = 0;
+        let error = run(1, 65_500, 65_535, |_| {
+            asked += 1;
+            false
+        });
+        let error = error.unwrap_err();
+        assert_eq!((asked, error.tries, error.low, error.high), (36, 36, 65_500, 65_535));
+        assert_eq!(
+            error.to_string(),
+            "no local port is free for 10.0.0.2:80: 36 ports of 65500 to 65535 tried"
+        );
+        assert_eq!(run(1, 2, 1, |_| true).unwrap_err().tries, 0, "an empty range");
+        assert_eq!(run(1, 7, 7, |_| true), Ok(7));
+    }
+
+    #[test]
+    fn starts_are_spread_over_the_range_and_differ_from_call_to_call() {
+        let secrets = Secrets::from_test_seed(3);
+        let (prf, mut rng) = (secrets.prf("ports"), secrets.rng("ports"));
+        let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
+        let mut draw =
+            || search(&prf, &mut rng, local, remote(), 32_768, 60_999, |_| true).map(PortIsFree::port);
+        let ports: BTreeSet<u16> = (0..200).map(|_| draw().unwrap()).collect();
+        assert!(ports.len() > 190);
+        let quarter = |n: u16| ports.iter().filter(|port| (**port - 32_768) / 7058 == n).count();
+        assert!((0..4).all(|n| quarter(n) > 25), "{ports:?}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Where segments overlap, the bytes that came first stay: RFC 9293, Section 3.10.7.4 trims what was received already and
 //! prescribes no order, and bytes that were reported by SACK must not change afterwards.
 
-use crate::buffer::receive_queue::is_wasteful;
+use crate::buffer::receive_queue::{compact, is_wasteful};
 use crate::buffer::{Buf, Pool};
 use crate::wire::{SackBlocks, SeqNum};
 use std::collections::VecDeque;
@@ -79,7 +79,7 @@ impl Reassembly {
     /// # Errors
     /// The buffer (perhaps trimmed), where nothing of it could be held: its buffers would exceed `limit` bytes of
     /// memory, or [`MAX_SEGMENTS`]. Where only a part could be held, that part is and the rest is dropped, as a
-    /// receiver may (RFC 9293, Section 3.8.6.2.2).
+    /// receiver may (RFC 9293, Section 3.10.7.4: SHOULD be held).
     pub fn insert(&mut self, pool: &mut Pool, seq: SeqNum, payload: Buf, limit: usize) -> Result<(), Buf> {
         self.duplicate = None;
         let end = seq + payload.len() as u32;
@@ -146,8 +146,7 @@ impl Reassembly {
         limit: usize,
     ) -> Result<bool, Buf> {
         let len = piece.len();
-        let wasteful = is_wasteful(&piece);
-        if wasteful {
+        if is_wasteful(&piece) {
             let before = index.checked_sub(1).and_then(|i| self.segments.get_mut(i));
             if let Some(before) = before.filter(|s| s.end() == seq && s.buf.tailroom() >= len) {
                 before.buf.append(piece.data());
@@ -160,7 +159,7 @@ impl Reassembly {
         if self.segments.len() >= MAX_SEGMENTS {
             return Err(piece);
         }
-        let buf = if wasteful { copy(pool, piece.data()) } else { piece };
+        let buf = compact(pool, piece);
         if self.memory as usize + buf.memory() > limit {
             return Err(buf);
         }
@@ -286,3 +285,6 @@ fn copy(pool: &mut Pool, bytes: &[u8]) -> Buf {
     buf.append(bytes);
     buf
 }
+
+#[cfg(test)]
+mod tests;

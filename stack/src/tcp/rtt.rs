@@ -37,10 +37,17 @@ fn to_duration(micros: u32) -> Duration {
     Duration::from_micros(u64::from(micros))
 }
 
+/// `old` moved by 1/`weight` of the way to `target`, at least by one unit: rounding never holds an estimate still.
+fn towards(old: u64, target: u64, weight: u64) -> u32 {
+    let step = old.abs_diff(target).div_ceil(weight);
+    let new = if target > old { old + step } else { old - step };
+    u32::try_from(new).unwrap_or(u32::MAX)
+}
+
 impl Rtt {
     /// No sample yet: RTO is the setting's initial one (RFC 6298, Section 2.1).
     pub fn new(settings: &settings::Tcp) -> Self {
-        let max = settings.max_rto.as_millis().min(u128::from(u32::MAX >> BACKOFF_BITS)) as u32;
+        let max = settings.max_rto.as_millis().clamp(1, u128::from(u32::MAX >> BACKOFF_BITS)) as u32;
         Self {
             srtt8: 0,
             rttvar4: 0,
@@ -71,12 +78,8 @@ impl Rtt {
             // RFC 6298, Section 2.3: RTTVAR first, with the old SRTT; alpha = 1/8, beta = 1/4, both over `expected`.
             let (srtt8, rttvar4) = (u64::from(self.srtt8), u64::from(self.rttvar4));
             let deviation = (srtt8 / 8).abs_diff(r);
-            let weight = 4 * expected;
-            let rttvar4 = (rttvar4 * (weight - 1) + deviation * 4) / weight;
-            let weight = 8 * expected;
-            let srtt8 = (srtt8 * (weight - 1) + r * 8) / weight;
-            self.rttvar4 = u32::try_from(rttvar4).unwrap_or(u32::MAX);
-            self.srtt8 = u32::try_from(srtt8).unwrap_or(u32::MAX).max(1);
+            self.rttvar4 = towards(rttvar4, deviation * 4, 4 * expected);
+            self.srtt8 = towards(srtt8, r * 8, 8 * expected).max(1);
         }
         let rto = (self.srtt8 / 8).saturating_add(self.rttvar4.max(GRANULARITY));
         self.rto = rto.max(micros(settings.min_rto)).min(micros(settings.max_rto));
@@ -128,5 +131,115 @@ impl Rtt {
     /// Least sample over the life of the connection; `None` before the first.
     pub fn min_rtt(&self) -> Option<Duration> {
         (self.min != u32::MAX).then(|| to_duration(self.min))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings(min: u64, max: u64) -> settings::Tcp {
+        settings::Tcp {
+            min_rto: Duration::from_millis(min),
+            max_rto: Duration::from_millis(max),
+            ..settings::Tcp::default()
+        }
+    }
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn the_first_sample_sets_both_and_the_time_out_follows_the_formula() {
+        let settings = settings(1, 60_000);
+        let mut rtt = Rtt::new(&settings);
+        assert_eq!((rtt.rto(), rtt.srtt(), rtt.rttvar(), rtt.min_rtt()), (ms(1000), None, None, None));
+        rtt.sample(ms(100), &settings);
+        assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(ms(100)), Some(ms(50)), ms(300)));
+        // RTTVAR = 3/4 × 50 + 1/4 × |100 − 180| = 57.5; SRTT = 7/8 × 100 + 1/8 × 180 = 110.
+        rtt.sample(ms(180), &settings);
+        let us = Duration::from_micros;
+        assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(ms(110)), Some(us(57_500)), ms(340)));
+        assert_eq!(rtt.min_rtt(), Some(ms(100)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_samples_follow_the_formula_in_real_numbers(samples in prop::collection::vec(1u64..3_000_000, 1..200)) {
+            let settings = settings(1, 600_000);
+            let mut rtt = Rtt::new(&settings);
+            let mut model: Option<(f64, f64)> = None;
+            for sample in samples {
+                rtt.sample(Duration::from_micros(sample), &settings);
+                let r = sample as f64;
+                model = Some(match model {
+                    None => (r, r / 2.0),
+                    Some((srtt, var)) => (0.875 * srtt + 0.125 * r, 0.75 * var + 0.25 * (srtt - r).abs()),
+                });
+                let (srtt, var) = model.unwrap();
+                prop_assert!((rtt.srtt().unwrap().as_micros() as f64 - srtt).abs() < 4.0);
+                prop_assert!((rtt.rttvar().unwrap().as_micros() as f64 - var).abs() < 8.0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_out_stays_within_its_limits_and_doubles_up_to_the_maximum() {
+        let settings = settings(200, 60_000);
+        let mut rtt = Rtt::new(&settings);
+        for _ in 0..50 {
+            rtt.sample(ms(1), &settings);
+        }
+        assert_eq!(rtt.rto(), ms(200));
+        let mut seen = Vec::new();
+        for _ in 0..40 {
+            rtt.back_off();
+            seen.push(rtt.rto().as_millis());
+        }
+        assert_eq!(seen[..9], [400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000]);
+        assert!(seen[8..].iter().all(|rto| *rto == 60_000));
+        rtt.reset_backoff();
+        assert_eq!((rtt.rto(), rtt.backoffs()), (ms(200), 0));
+        rtt.sample(Duration::from_secs(100_000), &settings);
+        assert_eq!(rtt.rto(), ms(60_000), "a sample beyond all measure");
+    }
+
+    #[test]
+    fn a_steady_round_trip_converges_and_the_clock_granularity_stays() {
+        let settings = settings(1, 60_000);
+        let mut rtt = Rtt::new(&settings);
+        rtt.sample(ms(500), &settings);
+        for _ in 0..400 {
+            rtt.sample_of_many(Duration::from_micros(50_000), 1, &settings);
+        }
+        assert_eq!(rtt.srtt(), Some(ms(50)));
+        assert!(rtt.rto() >= ms(51) && rtt.rto() < ms(52), "{:?}", rtt.rto());
+    }
+
+    #[test]
+    fn many_samples_of_one_round_trip_weigh_together_as_one() {
+        let settings = settings(1, 60_000);
+        let (mut one, mut many) = (Rtt::new(&settings), Rtt::new(&settings));
+        one.sample(ms(100), &settings);
+        many.sample(ms(100), &settings);
+        for _ in 0..20 {
+            one.sample(ms(200), &settings);
+            (0..50).for_each(|_| many.sample_of_many(ms(200), 50, &settings));
+            let (a, b) = (one.srtt().unwrap().as_micros() as i64, many.srtt().unwrap().as_micros() as i64);
+            assert!((a - b).abs() < 3000, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn after_a_lost_handshake_segment_data_starts_with_three_seconds() {
+        let settings = settings(200, 60_000);
+        let mut rtt = Rtt::new(&settings);
+        rtt.back_off();
+        rtt.on_handshake_timeout(&settings);
+        assert_eq!(rtt.rto(), ms(3000));
+        rtt.sample(ms(10), &settings);
+        assert_eq!(rtt.rto(), ms(200));
     }
 }

@@ -214,7 +214,7 @@ impl Scoreboard {
     }
 
     /// Forgets everything: on a retransmission time-out, because the peer may have dropped what it reported (RFC 2018,
-    /// Section 8), and when recovery is over.
+    /// Section 5 and 8), and when recovery is over.
     pub fn clear(&mut self) {
         self.ranges.clear();
         self.sacked = 0;
@@ -232,3 +232,6 @@ pub fn duplicate_reported(ack: SeqNum, blocks: &SackBlocks) -> Option<(SeqNum, S
     let within = second.is_some_and(|second| second.0.le(first.0) && first.1.le(second.1));
     (first.0.lt(first.1) && (first.1.le(ack) || within)).then_some(first)
 }
+
+#[cfg(test)]
+mod tests;

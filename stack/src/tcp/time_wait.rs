@@ -169,8 +169,8 @@ impl TimeWaitStore {
     }
 
     /// Keeps `record` from `now` on. Gives its index, which is its own while it lives, and, at the limit, the index and
-    /// the flow of the oldest record, which retired for it (RFC 9293 allows no such thing; memory does). The new index
-    /// may be the retired one's: the caller takes the retired flow out of its table first.
+    /// the flow of the oldest record, which retired for it before its time. The new index may be the retired one's: the
+    /// caller takes the retired flow out of its table first.
     pub fn insert(&mut self, record: TimeWaitRecord, now: Instant) -> (u32, Option<(u32, FlowKey)>) {
         let mut gone = None;
         if self.slab.is_full() {
@@ -216,11 +216,15 @@ impl TimeWaitStore {
         self.newest = index;
     }
 
-    /// Starts the timer of the record at `index` anew.
-    pub fn restart(&mut self, index: u32, now: Instant) {
+    /// Starts the timer of the record at `index` anew, for the FIN again whose header is `fin`; its timestamp is echoed from
+    /// here on (RFC 7323, Section 4.3).
+    pub fn restart(&mut self, index: u32, fin: &TcpHeader, now: Instant) {
         let expires_at = now + self.life;
         let Some(entry) = self.slab.at_mut(index) else { return };
         entry.expires_at = expires_at;
+        if let (Some(recent), Some(seen)) = (&mut entry.record.ts_recent, fin.options.timestamps) {
+            *recent = seen.value;
+        }
         self.unlink(index);
         self.link_newest(index);
     }
@@ -237,3 +241,6 @@ impl TimeWaitStore {
         self.slab.at(self.oldest).map(|entry| entry.expires_at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,3 +37,44 @@ pub fn rtt_from_echo(now: Instant, offset: u32, tsecr: u32) -> Option<Duration> 
     let ticks = clock(now, offset).wrapping_sub(tsecr) as i32;
     u64::try_from(ticks).ok().map(Duration::from_millis)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secrets;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_offset_belongs_to_the_address_pair_and_its_direction() {
+        let prf = Secrets::from_test_seed(1).prf("timestamps");
+        let addr = |last| Addr::v4(Ipv4Addr::new(10, 0, 0, last));
+        assert_eq!(offset(&prf, addr(1), addr(2)), offset(&prf, addr(1), addr(2)));
+        assert_ne!(offset(&prf, addr(1), addr(2)), offset(&prf, addr(1), addr(3)));
+        assert_ne!(offset(&prf, addr(1), addr(2)), offset(&prf, addr(2), addr(1)));
+    }
+
+    #[test]
+    fn the_clock_ticks_by_the_millisecond_and_wraps() {
+        assert_eq!(clock(Instant::from_millis(5), 10), 15);
+        assert_eq!(clock(Instant::from_millis(5), u32::MAX), 4);
+    }
+
+    #[test]
+    fn an_older_timestamp_is_rejected_unless_the_recent_one_is_24_days_old() {
+        let fresh = Duration::from_secs(1);
+        assert!(paws_reject(99, 100, fresh));
+        assert!(!paws_reject(100, 100, fresh) && !paws_reject(101, 100, fresh));
+        assert!(!paws_reject(3, u32::MAX - 3, fresh), "wrapped: newer");
+        assert!(paws_reject(u32::MAX - 3, 3, fresh), "before the wrap: older");
+        assert!(!paws_reject(99, 100, PAWS_IDLE));
+    }
+
+    #[test]
+    fn an_echo_gives_the_round_trip_and_one_from_the_future_gives_none() {
+        let now = Instant::from_millis(1000);
+        let sent = clock(Instant::from_millis(958), 0xffff_fff0);
+        assert_eq!(rtt_from_echo(now, 0xffff_fff0, sent), Some(Duration::from_millis(42)));
+        assert_eq!(rtt_from_echo(now, 0, clock(now, 0)), Some(Duration::ZERO));
+        assert_eq!(rtt_from_echo(now, 0, 1001), None);
+    }
+}

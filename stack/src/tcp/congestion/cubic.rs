@@ -76,8 +76,8 @@ impl Cubic {
     fn w_cubic(&self, t: i64, mss: u32) -> i64 {
         let d = t.saturating_sub(i64::from(self.k)).clamp(-FAR, FAR);
         // d² loses 14 of 28 fraction bits, d³ 14 more; with d below 2²⁴ and the segment below 2¹⁶ no product reaches 2⁶³.
-        let cube = ((d * d) >> TICK_BITS) * d >> TICK_BITS;
-        i64::from(self.w_max) + (cube * i64::from(2 * mss) / 5 >> TICK_BITS)
+        let cube = (((d * d) >> TICK_BITS) * d) >> TICK_BITS;
+        i64::from(self.w_max) + ((cube * i64::from(2 * mss) / 5) >> TICK_BITS)
     }
 
     fn start_epoch(&mut self, now: Instant, mss: u32) {
@@ -116,6 +116,8 @@ impl Cubic {
         }
         let mut acked = acked;
         if self.window.in_slow_start() {
+            // The next stage of congestion avoidance starts where slow start ends.
+            self.in_epoch = false;
             acked = self.window.slow_start(acked, mss);
         }
         if acked == 0 {
@@ -135,7 +137,7 @@ impl Cubic {
         }
         // RFC 9438, Section 4.4 and 4.5: in one round trip the window goes to the target, by (target − cwnd) / cwnd for
         // each acknowledged byte; the target is at most 1.5 windows (Section 4.2).
-        let cwnd = u64::from(self.window.cwnd);
+        let cwnd = u64::from(self.window.cwnd.max(1));
         let ahead = self.w_cubic(t + ticks(srtt.unwrap_or_default()), mss);
         let target = u64::try_from(ahead).unwrap_or(0).clamp(cwnd, cwnd + cwnd / 2);
         let owed = (target - cwnd) * u64::from(acked).min(cwnd) + u64::from(self.credit);
@@ -146,8 +148,9 @@ impl Cubic {
     /// W_est grows by alpha segments for each window acknowledged (RFC 9438, Section 4.3, Figure 4): alpha = 3 (1 − β) /
     /// (1 + β) = 9/17 up to the window before the loss, 1 from there.
     fn grow_estimate(&mut self, acked: u32, mss: u32) {
-        let cwnd = u64::from(self.window.cwnd);
-        let gained = u64::from(acked) * u64::from(mss);
+        let cwnd = u64::from(self.window.cwnd.max(1));
+        // An ACK of more than a window (after a time-out) counts as one window.
+        let gained = u64::from(acked).min(cwnd) * u64::from(mss);
         let gained = if self.w_est >= self.cwnd_prior { gained } else { gained * 9 / 17 };
         let owed = gained + u64::from(self.est_credit);
         self.est_credit = (owed % cwnd) as u32;

@@ -98,7 +98,8 @@ impl Control {
         self.window_mut().deflate(acked, mss);
     }
 
-    /// Recovery is over: `cwnd` is at most `ssthresh` and one segment above what is in flight (RFC 6582, Section 3.2).
+    /// Fast recovery is over: `cwnd` is at most `ssthresh` and at most one segment above what is in flight (RFC 6582,
+    /// Section 3.2). Not for what a time-out ended: there slow start goes on.
     pub fn on_recovery_exit(&mut self, in_flight: u32, mss: u32) {
         self.window_mut().leave_recovery(in_flight, mss);
     }
@@ -138,3 +139,6 @@ impl Control {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
