@@ -3,7 +3,7 @@
 use super::congestion::Control;
 use super::icmp::IcmpError;
 use super::options::{MIN_MSS, Options};
-use super::outcome::{Events, Outcome};
+use super::outcome::{End, Events, Outcome};
 use super::rtt::Rtt;
 use super::state::{Common, Fin, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
 use super::transition::{self, Event};
@@ -166,6 +166,25 @@ impl Synchronized {
         }
     }
 
+    /// The connection has left for TIME-WAIT or for good; only its owner does not know yet.
+    #[inline]
+    fn is_over(&self) -> bool {
+        matches!(self.state, TcpState::TimeWait | TcpState::Closed)
+    }
+
+    /// Closed for good: nothing is in flight, queued, owed or waited for any more.
+    fn fall_silent(&mut self) {
+        self.state = TcpState::Closed;
+        self.stop_timer();
+        self.ack_at = Instant::FAR_FUTURE;
+        self.rcv.ack_now = false;
+        let snd = &mut self.snd;
+        snd.nxt = snd.una;
+        snd.fin = Fin::No;
+        snd.mode = Mode::Open;
+        (snd.head, snd.probe, snd.probing) = (false, false, false);
+    }
+
     /// Moves to the state after `event`.
     pub(super) fn go(&mut self, event: Event) {
         if let Some(state) = transition::next(self.state, event) {
@@ -199,6 +218,7 @@ impl Connection {
         payload: &mut Option<Buf>,
     ) -> Outcome {
         let outcome = match &mut self.phase {
+            Phase::Synchronized(s) if s.is_over() => Outcome::discard(Discard::TcpNoConnection),
             Phase::Synchronized(s) => s.on_segment(&mut self.common, ctx, header, payload),
             Phase::SynSent(_) => self.on_segment_syn_sent(ctx, header, payload),
             Phase::SynReceived(_) => self.on_segment_syn_received(ctx, header, payload),
@@ -228,18 +248,16 @@ impl Connection {
 
     /// Gives back what nobody needs any more, once there is an end.
     pub(super) fn finish(&mut self, ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
-        if matches!(outcome.end, Some(super::End::Closed(_))) {
-            self.release_sending(ctx);
-            match &mut self.phase {
-                Phase::Synchronized(s) => {
-                    s.state = TcpState::Closed;
-                    s.timer = Timer::Off;
-                    s.timer_at = Instant::FAR_FUTURE;
-                    s.ack_at = Instant::FAR_FUTURE;
-                    s.rcv.ack_now = false;
+        match outcome.end {
+            None => return outcome,
+            Some(End::TimeWait(_)) => self.release_sending(ctx),
+            Some(End::Closed(_)) => {
+                self.release_sending(ctx);
+                match &mut self.phase {
+                    Phase::Synchronized(s) => s.fall_silent(),
+                    Phase::SynSent(_) | Phase::SynReceived(_) => self.phase = Phase::Closed,
+                    Phase::Closed => {}
                 }
-                Phase::SynSent(_) | Phase::SynReceived(_) => self.phase = Phase::Closed,
-                Phase::Closed => {}
             }
         }
         outcome
@@ -296,7 +314,9 @@ impl Connection {
 
     /// Changes what the application chose, at any time.
     pub fn set_options(&mut self, ctx: &mut Context<'_>, options: &Options) {
-        self.common.apply(options, ctx.settings, ctx.now);
+        if !matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
+            self.common.apply(options, ctx.settings, ctx.now);
+        }
     }
 
     /// Becomes ESTABLISHED.

@@ -101,7 +101,9 @@ impl Synchronized {
             }
             let pipe = snd.pipe(common);
             if snd.control.cwnd().saturating_sub(pipe) >= mss {
-                if let Some(piece) = snd.next_lost(common, mss) {
+                // RFC 9293, Section 3.8.6: what a shrunk window left outside is not sent again.
+                let piece = snd.next_lost(common, mss).filter(|piece| piece.0.since(snd.una) < snd.wnd);
+                if let Some(piece) = piece {
                     return Next::Again(piece, Again::Lost);
                 }
             }
