@@ -222,9 +222,8 @@ fn a_simultaneous_open_that_is_not_completed_times_out() {
     side.drain(NOW);
     side.input(NOW, &from_peer(SYN, 5000, 0, b""));
     assert_eq!(side.drain(NOW)[0].header.flags, SYN_ACK);
-    let mut now = NOW;
     while side.end.is_none() {
-        now = side.connection.deadline().expect("SYN-RECEIVED has a deadline");
+        let now = side.connection.deadline().expect("SYN-RECEIVED has a deadline");
         side.timer(now);
         side.drain(now);
     }

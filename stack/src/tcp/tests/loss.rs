@@ -77,7 +77,11 @@ fn several_holes_are_repaired_in_one_round_trip_with_sack() {
         again.extend(seqs(&solo.give(&segment).sent));
     }
     assert_eq!(again[..3], [0, 2, 4]);
-    assert_eq!(again[3..], [9], "with nothing else to send the last one is rescued once (RFC 6675, NextSeg rule 4)");
+    assert_eq!(
+        again[3..],
+        [9],
+        "with nothing else to send the last one is rescued once (RFC 6675, NextSeg rule 4)"
+    );
 }
 
 #[test]

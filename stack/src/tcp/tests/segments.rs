@@ -280,7 +280,7 @@ fn a_gap_keeps_the_echo_at_the_last_segment_in_order() {
 fn every_second_full_segment_is_acknowledged_at_once_and_one_alone_after_the_delay() {
     let mut solo = Solo::plain();
     let full = [0; MSS as usize];
-    let mut next = |solo: &mut Solo, data: &[u8]| {
+    let next = |solo: &mut Solo, data: &[u8]| {
         let reaction = solo.give_next(ACK, data);
         solo.seq += data.len() as u32;
         solo.side.read(solo.now, 1 << 16);

@@ -121,6 +121,27 @@ fn a_window_smaller_than_a_segment_does_not_make_silly_segments() {
 }
 
 #[test]
+fn a_chatty_peer_does_not_put_off_what_a_small_window_takes() {
+    let mut solo = Solo::plain();
+    solo.window = 1000;
+    solo.give_next(ACK, b"");
+    solo.side.write(solo.now, &[1; 4000]);
+    assert!(solo.drain().is_empty());
+    let began = solo.now;
+    let mut data = 0;
+    while data == 0 {
+        assert!(solo.now.since(began) < Duration::from_secs(2));
+        solo.wait(Duration::from_millis(50));
+        solo.give_next(ACK, b"chat");
+        solo.seq += 4;
+        let now = solo.now;
+        solo.side.timer(now);
+        data = solo.drain().iter().map(|segment| segment.data.len()).sum();
+    }
+    assert_eq!(data, 1000);
+}
+
+#[test]
 fn a_shrunk_window_stops_new_data_and_keeps_repairing() {
     let mut solo = Solo::plain();
     solo.side.write(solo.now, &[1; 20_000]);
