@@ -23,7 +23,14 @@ fn pseudo(from: u32, to: u32, tcp_len: usize) -> u64 {
 
 /// Writes a segment that the receiver knows as `key`; gives its length.
 #[inline(always)]
-pub(super) fn send<const WIDE: bool>(packet: &mut [u8], payload: &[u8], key: &Key, seq: u32, ack: u32, flags: u8) -> usize {
+pub(super) fn send<const WIDE: bool>(
+    packet: &mut [u8],
+    payload: &[u8],
+    key: &Key,
+    seq: u32,
+    ack: u32,
+    flags: u8,
+) -> usize {
     let total = HEADERS + payload.len();
     let packet = &mut packet[..total];
     let payload_sum = if payload.is_empty() { 0 } else { copy_sum::<WIDE>(&mut packet[HEADERS..], payload) };
@@ -35,7 +42,9 @@ pub(super) fn send<const WIDE: bool>(packet: &mut [u8], payload: &[u8], key: &Ke
     }
     head[10..12].copy_from_slice(&(!fold(sum)).to_ne_bytes());
     let tcp = [key[2], seq.to_be(), ack.to_be(), 0x50 | u32::from(flags) << 8 | 0xffff_0000, 0];
-    let sum = tcp.iter().map(|word| u64::from(*word)).sum::<u64>() + payload_sum + pseudo(key[0], key[1], total - 20);
+    let sum = tcp.iter().map(|word| u64::from(*word)).sum::<u64>()
+        + payload_sum
+        + pseudo(key[0], key[1], total - 20);
     for (i, word) in tcp.into_iter().enumerate() {
         put(head, 5 + i, word);
     }
@@ -45,7 +54,11 @@ pub(super) fn send<const WIDE: bool>(packet: &mut [u8], payload: &[u8], key: &Ke
 
 /// Verifies a segment, copies its payload out and updates its connection; gives `snd`, `rcv` and the payload length.
 #[inline(always)]
-pub(super) fn receive<const WIDE: bool>(packet: &[u8], table: &mut Table, out: &mut [u8]) -> Option<(u32, u32, usize)> {
+pub(super) fn receive<const WIDE: bool>(
+    packet: &[u8],
+    table: &mut Table,
+    out: &mut [u8],
+) -> Option<(u32, u32, usize)> {
     let head = packet.first_chunk::<HEADERS>()?;
     let sum: u64 = (0..5).map(|i| u64::from(get(head, i))).sum();
     if fold(sum) != 0xffff || head[0] != 0x45 {
@@ -55,7 +68,9 @@ pub(super) fn receive<const WIDE: bool>(packet: &[u8], table: &mut Table, out: &
     let payload = packet.get(HEADERS..total)?;
     let key = [get(head, 3), get(head, 4), get(head, 5)];
     let payload_sum = if payload.is_empty() { 0 } else { copy_sum::<WIDE>(out, payload) };
-    let sum: u64 = (5..10).map(|i| u64::from(get(head, i))).sum::<u64>() + payload_sum + pseudo(key[0], key[1], total - 20);
+    let sum: u64 = (5..10).map(|i| u64::from(get(head, i))).sum::<u64>()
+        + payload_sum
+        + pseudo(key[0], key[1], total - 20);
     if fold(sum) != 0xffff {
         return None;
     }

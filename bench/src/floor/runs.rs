@@ -65,7 +65,9 @@ fn bulk_run<const WIDE: bool>(mss: usize) -> f64 {
             for (i, packet) in wire.chunks_exact(stride).enumerate() {
                 at = if at + mss > buffer { 0 } else { at };
                 to = if to + mss > sink.len() { 0 } else { to };
-                let Some((_, rcv, n)) = receive::<WIDE>(packet, &mut at_b, &mut receiving[at..]) else { return f64::NAN };
+                let Some((_, rcv, n)) = receive::<WIDE>(packet, &mut at_b, &mut receiving[at..]) else {
+                    return f64::NAN;
+                };
                 sink[to..to + n].copy_from_slice(&receiving[at..at + n]);
                 (at, to) = (at + n, to + n);
                 if i % 2 == 1 {

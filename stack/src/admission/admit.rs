@@ -51,10 +51,12 @@ impl Admission {
         now: Instant,
     ) -> Self {
         let retries = u8::try_from(settings.synack_retries).unwrap_or(u8::MAX);
-        let retries_protected = u8::try_from(settings.synack_retries_protected).unwrap_or(u8::MAX).min(retries);
+        let retries_protected =
+            u8::try_from(settings.synack_retries_protected).unwrap_or(u8::MAX).min(retries);
         // RFC 6298, Sections 2.5 and 5.5: the time-out doubles, up to a maximum.
         let longest = tcp.max_rto.max(settings.synack_rto);
-        let wait = |stage: u32| settings.synack_rto.saturating_mul(1u32.checked_shl(stage).unwrap_or(u32::MAX));
+        let wait =
+            |stage: u32| settings.synack_rto.saturating_mul(1u32.checked_shl(stage).unwrap_or(u32::MAX));
         let waits = (0..=u32::from(retries)).map(|stage| wait(stage).min(longest));
         Self {
             cookies: settings.cookies,
@@ -126,8 +128,12 @@ impl Admission {
             return self.send_cookie(now, backlog, syn, agreed);
         }
         if self.charges && !backlog.has_free(charged) {
-            let refusal = self.refuse(now, backlog);
-            return if cookie { self.send_cookie(now, backlog, syn, agreed) } else { refusal };
+            if !cookie {
+                return self.refuse(now, backlog);
+            }
+            // Not refused, but without a free place: that is what the threshold is about.
+            self.protection.refused(now);
+            return self.send_cookie(now, backlog, syn, agreed);
         }
         let mut evicted = None;
         if self.store.is_full() {

@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn completed_connections_grow_it_no_further_than_backlog_max() {
-        let mut backlog = Backlog::new(&settings::Admission { backlog_max: 50, ..settings(5, 1000, 100) }, 10);
+        let mut backlog =
+            Backlog::new(&settings::Admission { backlog_max: 50, ..settings(5, 1000, 100) }, 10);
         for token in 0..200 {
             backlog.adjust(0);
             let _ = backlog.push(token);

@@ -100,7 +100,11 @@ impl SentIn {
 
     /// Whether in the present epoch, and whether in the one before it.
     fn of(self, epoch: u64) -> (bool, bool) {
-        if self.latest == epoch + 1 { (true, self.before) } else { (false, self.latest == epoch && epoch > 0) }
+        if self.latest == epoch + 1 {
+            (true, self.before)
+        } else {
+            (false, self.latest == epoch && epoch > 0)
+        }
     }
 }
 
@@ -225,7 +229,8 @@ mod tests {
 
     fn flow(local: u128, remote: u128, ports: (u16, u16), v6: bool) -> FlowKey {
         let end = |addr: u128, port| {
-            let ip: IpAddr = if v6 { Ipv6Addr::from(addr).into() } else { std::net::Ipv4Addr::from(addr as u32).into() };
+            let ip: IpAddr =
+                if v6 { Ipv6Addr::from(addr).into() } else { std::net::Ipv4Addr::from(addr as u32).into() };
             Endpoint { addr: Addr::from(ip), port }
         };
         FlowKey { local: end(local, ports.0), remote: end(remote, ports.1) }
@@ -289,7 +294,11 @@ mod tests {
         let (mut sent, quiet) = (SentIn::default(), SentIn::default());
         let carried = Carried { mss: 1460, scale: None, sack: false };
         let iss = keys.make(Instant::ZERO, &mut sent, &some_flow(), SeqNum(1), carried);
-        assert_eq!(keys.open(Instant::ZERO, quiet, &some_flow(), SeqNum(1), iss), None, "valid, but not this listener's");
+        assert_eq!(
+            keys.open(Instant::ZERO, quiet, &some_flow(), SeqNum(1), iss),
+            None,
+            "valid, but not this listener's"
+        );
         assert_eq!(keys.open(Instant::from_secs(119), sent, &some_flow(), SeqNum(1), SeqNum(1)), Some(None));
         assert_eq!(keys.open(Instant::from_secs(120), sent, &some_flow(), SeqNum(1), SeqNum(1)), None);
     }
@@ -346,7 +355,7 @@ mod tests {
                 2 => (other.remote.addr, other.local.addr) = (Addr::v4([9, 9, 9, 9].into()), flow.remote.addr),
                 3 => seq = seq.wrapping_add(1),
                 4 => { later += keys.life(); sent.note(later.as_secs() / 60) }
-                _ => cookie = cookie + 1,
+                _ => cookie += 1,
             }
             // A wrong one passes by luck once in 2²³.
             prop_assert_eq!(keys.open(later, sent, &other, SeqNum(seq), cookie), Some(None));

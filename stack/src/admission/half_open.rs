@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn the_oldest_entry_is_found_through_every_stage_and_removal() {
         let mut store = store(10);
-        let ids: Vec<_> = (0..6).map(|n| store.insert(Instant::from_millis(n), new(n as u32)).unwrap()).collect();
+        let ids: Vec<_> =
+            (0..6).map(|n| store.insert(Instant::from_millis(n), new(n as u32)).unwrap()).collect();
         assert_eq!(store.oldest_unproven(), Some(ids[0]));
         // The first two move on in time; then one from the middle and the oldest leave.
         store.advance(Instant::from_secs(1), ids[0]);
@@ -374,6 +375,10 @@ mod tests {
         assert_eq!(store.due(Instant::from_secs(10), 2), Some(b), "b was due at 2.5 s, a at 3 s");
         store.remove(b);
         assert_eq!(store.due(Instant::from_secs(10), 2), Some(a));
-        assert_eq!(store.due(Instant::from_secs(1), 0), Some(a), "it has had more than the retransmissions left");
+        assert_eq!(
+            store.due(Instant::from_secs(1), 0),
+            Some(a),
+            "it has had more than the retransmissions left"
+        );
     }
 }

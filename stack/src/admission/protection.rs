@@ -401,7 +401,10 @@ mod tests {
             assert!(!protection.protecting());
             hold_off
         };
-        assert_eq!([attack(0), attack(29), attack(1), attack(5), attack(30), attack(1)], [10, 20, 30, 30, 10, 20]);
+        assert_eq!(
+            [attack(0), attack(29), attack(1), attack(5), attack(30), attack(1)],
+            [10, 20, 30, 30, 10, 20]
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What admission shows of itself.
 
+use super::Admission;
 use super::half_open::HalfOpenId;
 use super::protection::{Counts, Reason};
-use super::Admission;
 use crate::base::Instant;
 use crate::wire::{FlowKey, SeqNum};
 use core::time::Duration;

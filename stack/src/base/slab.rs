@@ -165,6 +165,12 @@ impl<T> Slab<T> {
     }
 }
 
+impl<T> fmt::Debug for Slab<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slab({} of at most {})", self.len, self.limit)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

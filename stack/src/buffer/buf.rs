@@ -1,8 +1,8 @@
 //! One packet buffer: a thin owning pointer to a header and its bytes in one allocation, so that moving a frame moves
 //! eight bytes. The live bytes are `start..end`; before them is headroom, after them tailroom.
 
+use crate::sync::atomic::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicPtr;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// What is known of a frame's transport checksum.
@@ -34,8 +34,8 @@ pub struct Offload {
 
 #[repr(C, align(64))]
 pub(crate) struct Header {
-    /// Link for the intrusive queue of `sync`; only the queue's owner of the moment uses it.
-    pub(crate) next: AtomicPtr<Header>,
+    /// Link for the intrusive queues of `sync`. Only a queue that owns the buffer touches it, never a `Buf`.
+    pub(crate) next: UnsafeCell<*mut Header>,
     start: u32,
     end: u32,
     capacity: u32,
@@ -51,7 +51,7 @@ pub struct Buf {
 
 // SAFETY: a `Buf` owns its allocation alone, and nothing in it is tied to a thread.
 unsafe impl Send for Buf {}
-// SAFETY: `&Buf` gives only shared access to plain bytes and numbers; the link is atomic.
+// SAFETY: `&Buf` gives only shared access to plain bytes and numbers, and never touches the link.
 unsafe impl Sync for Buf {}
 
 impl Buf {
@@ -64,7 +64,7 @@ impl Buf {
         let Some(header) = NonNull::new(raw) else { handle_alloc_error(layout) };
         let start = headroom.min(capacity) as u32;
         let fresh = Header {
-            next: AtomicPtr::new(core::ptr::null_mut()),
+            next: UnsafeCell::new(core::ptr::null_mut()),
             start,
             end: start,
             capacity: capacity as u32,
@@ -224,7 +224,6 @@ impl Buf {
     }
 
     /// Gives up ownership, for the intrusive queues of `sync`.
-    #[allow(dead_code, reason = "used by the queue of `sync` that carries chunks to applications")]
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         let header = self.header;
         core::mem::forget(self);
@@ -235,7 +234,6 @@ impl Buf {
     ///
     /// # Safety
     /// `header` came from [`Buf::into_raw`] and no other `Buf` has been made from it since.
-    #[allow(dead_code, reason = "as `into_raw`")]
     pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self { header }
     }

@@ -54,12 +54,13 @@ pub struct Pool {
     held: usize,
     limit: usize,
     allocated: u64,
+    outstanding: usize,
 }
 
 impl Pool {
     /// A pool that keeps at most `limit` bytes of free buffers.
     pub fn new(limit: usize) -> Self {
-        Self { free: Default::default(), held: 0, limit, allocated: 0 }
+        Self { free: Default::default(), held: 0, limit, allocated: 0, outstanding: 0 }
     }
 
     /// An empty buffer that holds `len` bytes after [`HEADROOM`]; fresh from the allocator where none is free.
@@ -68,17 +69,21 @@ impl Pool {
         let class = SizeClass::for_len(len);
         if let Some(mut buf) = self.free[class as usize].pop() {
             self.held -= buf.memory();
+            self.outstanding += buf.memory();
             buf.reset(HEADROOM);
             return buf;
         }
         self.allocated += 1;
-        Buf::new(class.capacity().max(len + HEADROOM), HEADROOM)
+        let buf = Buf::new(class.capacity().max(len + HEADROOM), HEADROOM);
+        self.outstanding += buf.memory();
+        buf
     }
 
     /// Gives a buffer back.
     #[inline]
     pub fn put(&mut self, buf: Buf) {
         let memory = buf.memory();
+        self.outstanding = self.outstanding.saturating_sub(memory);
         let class = SizeClass::ALL.into_iter().find(|class| class.capacity() == buf.capacity());
         if let Some(class) = class.filter(|_| self.held + memory <= self.limit) {
             self.held += memory;
@@ -103,6 +108,23 @@ impl Pool {
     /// Bytes of free buffers.
     pub fn held(&self) -> usize {
         self.held
+    }
+
+    /// Counts a buffer that came from elsewhere as one of this pool's in use: it will be [`Pool::put`] here.
+    #[inline]
+    pub fn adopt(&mut self, buf: &Buf) {
+        self.outstanding += buf.memory();
+    }
+
+    /// Counts a buffer of this pool as gone for good: another pool will have it.
+    #[inline]
+    pub fn forget(&mut self, buf: &Buf) {
+        self.outstanding = self.outstanding.saturating_sub(buf.memory());
+    }
+
+    /// Bytes of buffers in use: taken or adopted, and neither put back nor forgotten.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
     }
 
     /// Buffers that came from the allocator since the start.

@@ -23,14 +23,20 @@ impl<D: Device> Host<D> {
     /// A configuration that makes no sense, or no randomness.
     pub fn new(config: HostConfig, device: D, now: Instant) -> io::Result<Self> {
         let secrets = Secrets::from_os().map_err(io::Error::other)?;
-        Self::with_secrets(config, device, &secrets, now).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))
+        Self::with_secrets(config, device, &secrets, now)
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))
     }
 
     /// A host on `device` with given secrets: for simulations and tests.
     ///
     /// # Errors
     /// A configuration that makes no sense.
-    pub fn with_secrets(config: HostConfig, device: D, secrets: &Secrets, now: Instant) -> Result<Self, ConfigError> {
+    pub fn with_secrets(
+        config: HostConfig,
+        device: D,
+        secrets: &Secrets,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
         let shard = Shard::new(config, device.capabilities(), secrets, now)?;
         Ok(Self { shard, device })
     }

@@ -264,9 +264,18 @@ pub(super) mod tests {
         let mut interface = server();
         let mut refused = |addr: &str, len| interface.add(a(addr), len).unwrap_err().to_string();
         assert_eq!(refused("129.68.72.10", 16), "129.68.72.10 is already an address of this interface");
-        assert_eq!(refused("10.0.0.255", 24), "10.0.0.255 cannot be a host's address: it is the network or broadcast address of 10.0.0.0/24");
-        assert_eq!(refused("10.0.0.0", 24), "10.0.0.0 cannot be a host's address: it is the network or broadcast address of 10.0.0.0/24");
-        assert_eq!(refused("224.0.0.1", 24), "224.0.0.1 cannot be a host's address: it is a multicast address");
+        assert_eq!(
+            refused("10.0.0.255", 24),
+            "10.0.0.255 cannot be a host's address: it is the network or broadcast address of 10.0.0.0/24"
+        );
+        assert_eq!(
+            refused("10.0.0.0", 24),
+            "10.0.0.0 cannot be a host's address: it is the network or broadcast address of 10.0.0.0/24"
+        );
+        assert_eq!(
+            refused("224.0.0.1", 24),
+            "224.0.0.1 cannot be a host's address: it is a multicast address"
+        );
         assert!(refused("0.0.0.0", 0).contains("unspecified"));
         assert!(refused("127.0.0.1", 8).contains("loopback"));
         assert!(refused("250.0.0.1", 8).contains("class E"));
@@ -301,9 +310,18 @@ pub(super) mod tests {
     #[test]
     fn a_connect_to_what_is_no_host_is_an_error_at_once() {
         let interface = server();
-        for text in
-            ["0.0.0.0", "255.255.255.255", "129.68.72.255", "129.68.72.0", "224.0.0.5", "240.1.1.1", "0.2.3.4", "127.0.0.1", "::", "ff02::1"]
-        {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "129.68.72.255",
+            "129.68.72.0",
+            "224.0.0.5",
+            "240.1.1.1",
+            "0.2.3.4",
+            "127.0.0.1",
+            "::",
+            "ff02::1",
+        ] {
             assert!(interface.check_remote(a(text)).is_err(), "{text}");
         }
         assert_eq!(
@@ -322,11 +340,23 @@ pub(super) mod tests {
     #[test]
     fn a_source_that_names_no_single_host_is_refused() {
         let interface = server();
-        for text in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "129.68.72.255", "129.68.72.0", "245.0.0.1"] {
+        for text in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "129.68.72.255",
+            "129.68.72.0",
+            "245.0.0.1",
+        ] {
             assert_eq!(interface.check_source(a(text), false), Err(Discard::IpSource), "{text}");
         }
         assert_eq!(interface.check_source(a("129.68.72.20"), false), Ok(()));
-        assert_eq!(interface.check_source(a("129.68.72.10"), false), Err(Discard::IpSource), "our own, from the link");
+        assert_eq!(
+            interface.check_source(a("129.68.72.10"), false),
+            Err(Discard::IpSource),
+            "our own, from the link"
+        );
         assert_eq!(interface.check_source(a("129.68.72.10"), true), Ok(()), "our own, looped");
         assert_eq!(interface.check_source(a("129.68.72.20"), true), Err(Discard::IpSource));
     }

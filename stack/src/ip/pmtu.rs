@@ -4,6 +4,7 @@
 //! data in flight, so that whoever cannot see the connection cannot shrink its packets.
 
 use super::prefix::{bits, from_bits};
+use super::route::Hop;
 use crate::base::Instant;
 use crate::settings;
 use crate::wire::Addr;
@@ -20,6 +21,9 @@ const STEPS: usize = 64;
 /// not even fit beside its header, and small packets are what an attack on path MTU discovery wants. Where a path takes
 /// less, packets of this size go out without DF and the router cuts them (the other way that Section 3 allows).
 pub const FLOOR: u16 = 552;
+
+/// Largest packet to another network where path MTU discovery is off; NT's `EnablePMTUDiscovery` = 0 means the same.
+const UNDISCOVERED: u16 = 576;
 
 /// RFC 1191, Section 7, table 7-1, and the MTU of common tunnels; descending.
 const PLATEAUS: [u16; 13] = [65535, 32000, 17914, 9000, 8166, 4352, 2002, 1492, 1400, 1280, 1006, 508, 68];
@@ -64,20 +68,20 @@ pub struct PathMtus {
 impl PathMtus {
     /// Without `settings.pmtu_discovery` nothing is ever learned.
     pub fn new(settings: &settings::Ip, limits: &settings::Limits) -> Self {
-        let limit = (limits.pmtu as usize).max(1);
+        let limit = limits.pmtu as usize;
         Self { enabled: settings.pmtu_discovery, limit, entries: BTreeMap::new(), ends: BTreeSet::new() }
     }
 
-    /// What the path to `destination` takes, where `hop` is the MTU of its first hop.
-    pub fn lookup(&self, now: Instant, destination: Addr, hop: u16) -> PathMtu {
-        let learned = self.entries.get(&bits(destination)).filter(|entry| now < entry.until);
-        match learned {
-            Some(entry) if entry.path.mtu < hop => entry.path,
-            Some(Entry { path: PathMtu { dont_fragment: false, .. }, .. }) => {
-                PathMtu { mtu: hop, dont_fragment: false }
-            }
-            _ => PathMtu { mtu: hop, dont_fragment: self.enabled },
+    /// What the path to `destination` takes, whose first hop is `hop`.
+    pub fn lookup(&self, now: Instant, destination: Addr, hop: &Hop) -> PathMtu {
+        if !self.enabled {
+            // RFC 1122, Section 3.3.3: without knowledge of the path, 576 bytes to another network.
+            let most = if hop.is_gateway_for(destination) { UNDISCOVERED } else { u16::MAX };
+            return PathMtu { mtu: hop.mtu.min(most), dont_fragment: false };
         }
+        let learned = self.entries.get(&bits(destination)).filter(|entry| now < entry.until);
+        let path = learned.map_or(PathMtu { mtu: hop.mtu, dont_fragment: true }, |entry| entry.path);
+        PathMtu { mtu: path.mtu.min(hop.mtu), ..path }
     }
 
     /// Takes a verified "fragmentation needed" (see the module's contract). Gives the new estimate where it is lower; an
@@ -86,7 +90,7 @@ impl PathMtus {
         &mut self,
         now: Instant,
         destination: Addr,
-        hop: u16,
+        hop: &Hop,
         message: TooBig,
     ) -> Option<PathMtu> {
         if !self.enabled {
@@ -98,11 +102,9 @@ impl PathMtus {
             return None;
         }
         // A link below the floor cannot be served with DF set, neither can a first hop below the floor.
-        let floor = FLOOR.min(hop);
-        let path = PathMtu {
-            mtu: reported.max(floor),
-            dont_fragment: current.dont_fragment && reported >= floor,
-        };
+        let floor = FLOOR.min(hop.mtu);
+        let path =
+            PathMtu { mtu: reported.max(floor), dont_fragment: current.dont_fragment && reported >= floor };
         // A message that tells nothing new still puts off the next try with larger packets: it must not come within
         // five minutes of the last message (RFC 1191, Section 3).
         self.remember(now, destination, path);
@@ -125,7 +127,9 @@ impl PathMtus {
     /// Forgets what is ten minutes old, a bounded number a call; connections may then try the first hop's MTU again.
     pub fn expire(&mut self, now: Instant) {
         for _ in 0..STEPS {
-            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else { return };
+            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else {
+                return;
+            };
             self.ends.remove(&(until, key));
             self.entries.remove(&key);
         }
@@ -177,35 +181,40 @@ mod tests {
         TooBig { mtu, quoted_total_len, quoted_header_len: 20 }
     }
 
+    /// A hop through a gateway.
+    fn via(mtu: u16) -> Hop {
+        Hop { next_hop: a("129.68.72.1"), source: a("129.68.72.10"), mtu }
+    }
+
     const T: Instant = Instant::ZERO;
 
     #[test]
     fn the_estimate_is_lowered_to_the_reported_mtu_and_never_raised() {
         let mut paths = paths(10);
         let to = a("10.9.9.9");
-        assert_eq!(paths.lookup(T, to, 1500), PathMtu { mtu: 1500, dont_fragment: true });
+        assert_eq!(paths.lookup(T, to, &via(1500)), PathMtu { mtu: 1500, dont_fragment: true });
         let lower = PathMtu { mtu: 1400, dont_fragment: true };
-        assert_eq!(paths.on_too_big(T, to, 1500, too_big(1400, 1500)), Some(lower));
-        assert_eq!(paths.on_too_big(T, to, 1500, too_big(1450, 1500)), None, "never raised");
-        assert_eq!(paths.on_too_big(T, to, 1500, too_big(9000, 1500)), None);
-        assert_eq!(paths.on_too_big(T, to, 1500, too_big(1400, 1400)), None, "nothing new");
-        assert_eq!(paths.lookup(T, to, 1500), lower);
-        assert_eq!(paths.lookup(T, to, 1300).mtu, 1300, "the first hop may take less");
-        assert_eq!(paths.lookup(T, a("10.9.9.8"), 1500).mtu, 1500, "another destination");
+        assert_eq!(paths.on_too_big(T, to, &via(1500), too_big(1400, 1500)), Some(lower));
+        assert_eq!(paths.on_too_big(T, to, &via(1500), too_big(1450, 1500)), None, "never raised");
+        assert_eq!(paths.on_too_big(T, to, &via(1500), too_big(9000, 1500)), None);
+        assert_eq!(paths.on_too_big(T, to, &via(1500), too_big(1400, 1400)), None, "nothing new");
+        assert_eq!(paths.lookup(T, to, &via(1500)), lower);
+        assert_eq!(paths.lookup(T, to, &via(1300)).mtu, 1300, "the first hop may take less");
+        assert_eq!(paths.lookup(T, a("10.9.9.8"), &via(1500)).mtu, 1500, "another destination");
     }
 
     #[test]
     fn below_the_floor_packets_stay_usable_and_lose_df() {
         for mtu in [1, 67, 68, 296, 551] {
             let mut paths = paths(10);
-            let new = paths.on_too_big(T, a("10.9.9.9"), 1500, too_big(mtu, 1500));
+            let new = paths.on_too_big(T, a("10.9.9.9"), &via(1500), too_big(mtu, 1500));
             assert_eq!(new, Some(PathMtu { mtu: FLOOR, dont_fragment: false }), "{mtu}");
-            assert_eq!(paths.lookup(T, a("10.9.9.9"), 1500), new.unwrap());
+            assert_eq!(paths.lookup(T, a("10.9.9.9"), &via(1500)), new.unwrap());
         }
         let mut paths = paths(10);
-        let new = paths.on_too_big(T, a("10.9.9.9"), 296, too_big(100, 296));
+        let new = paths.on_too_big(T, a("10.9.9.9"), &via(296), too_big(100, 296));
         assert_eq!(new, Some(PathMtu { mtu: 296, dont_fragment: false }), "a first hop below the floor");
-        assert_eq!(paths.lookup(T, a("10.9.9.9"), 296), new.unwrap());
+        assert_eq!(paths.lookup(T, a("10.9.9.9"), &via(296)), new.unwrap());
     }
 
     #[test]
@@ -215,21 +224,21 @@ mod tests {
         let mut seen = Vec::new();
         let mut size = 9000;
         for _ in 0..20 {
-            let Some(path) = paths.on_too_big(T, to, 9000, too_big(0, size)) else { break };
+            let Some(path) = paths.on_too_big(T, to, &via(9000), too_big(0, size)) else { break };
             seen.push(path.mtu);
             size = path.mtu;
         }
         assert_eq!(seen, [8166, 4352, 2002, 1492, 1400, 1280, 1006, 552], "it converges");
-        assert!(!paths.lookup(T, to, 9000).dont_fragment);
+        assert!(!paths.lookup(T, to, &via(9000)).dont_fragment);
     }
 
     #[test]
     fn a_length_with_the_header_counted_twice_is_corrected() {
         let mut paths = paths(10);
-        let path = paths.on_too_big(T, a("10.9.9.9"), 1500, too_big(0, 1520)).unwrap();
+        let path = paths.on_too_big(T, a("10.9.9.9"), &via(1500), too_big(0, 1520)).unwrap();
         assert_eq!(path.mtu, 1492);
         // A quoted length below the estimate stands for an earlier, smaller packet and is used as it is.
-        let path = paths.on_too_big(T, a("10.9.9.9"), 1500, too_big(0, 1300)).unwrap();
+        let path = paths.on_too_big(T, a("10.9.9.9"), &via(1500), too_big(0, 1300)).unwrap();
         assert_eq!(path.mtu, 1280);
     }
 
@@ -237,12 +246,20 @@ mod tests {
     fn after_ten_minutes_without_a_message_the_estimate_is_forgotten() {
         let mut paths = paths(10);
         let to = a("10.9.9.9");
-        let _ = paths.on_too_big(T, to, 1500, too_big(1400, 1500));
-        let _ = paths.on_too_big(Instant::from_secs(300), to, 1500, too_big(1400, 1500));
+        let _ = paths.on_too_big(T, to, &via(1500), too_big(1400, 1500));
+        let _ = paths.on_too_big(Instant::from_secs(300), to, &via(1500), too_big(1400, 1500));
         paths.expire(Instant::from_secs(899));
-        assert_eq!(paths.lookup(Instant::from_secs(899), to, 1500).mtu, 1400, "the second message renewed it");
+        assert_eq!(
+            paths.lookup(Instant::from_secs(899), to, &via(1500)).mtu,
+            1400,
+            "the second message renewed it"
+        );
         assert_eq!(paths.next_deadline(), Some(Instant::from_secs(900)));
-        assert_eq!(paths.lookup(Instant::from_secs(900), to, 1500).mtu, 1500, "also before `expire` ran");
+        assert_eq!(
+            paths.lookup(Instant::from_secs(900), to, &via(1500)).mtu,
+            1500,
+            "also before `expire` ran"
+        );
         paths.expire(Instant::from_secs(900));
         assert_eq!((paths.len(), paths.next_deadline()), (0, None));
     }
@@ -252,16 +269,30 @@ mod tests {
         let mut paths = paths(3);
         for (at, host) in ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"].into_iter().enumerate() {
             let at = Instant::from_secs(at as u64);
-            assert!(paths.on_too_big(at, a(host), 1500, too_big(1400, 1500)).is_some());
+            assert!(paths.on_too_big(at, a(host), &via(1500), too_big(1400, 1500)).is_some());
         }
-        assert_eq!(paths.iter().map(|(to, ..)| to).collect::<Vec<_>>(), [a("10.0.0.2"), a("10.0.0.3"), a("10.0.0.4")]);
+        assert_eq!(
+            paths.iter().map(|(to, ..)| to).collect::<Vec<_>>(),
+            [a("10.0.0.2"), a("10.0.0.3"), a("10.0.0.4")]
+        );
     }
 
     #[test]
-    fn without_the_setting_nothing_is_learned_and_packets_go_without_df() {
+    fn without_the_setting_nothing_is_learned_and_packets_to_other_networks_are_small_and_without_df() {
         let settings = settings::Ip { pmtu_discovery: false, ..Default::default() };
         let mut paths = PathMtus::new(&settings, &settings::Limits::default());
-        assert_eq!(paths.on_too_big(T, a("10.0.0.1"), 1500, too_big(1400, 1500)), None);
-        assert_eq!(paths.lookup(T, a("10.0.0.1"), 1500), PathMtu { mtu: 1500, dont_fragment: false });
+        let far = a("10.0.0.1");
+        assert_eq!(paths.on_too_big(T, far, &via(1500), too_big(1400, 1500)), None);
+        assert_eq!(paths.lookup(T, far, &via(1500)), PathMtu { mtu: 576, dont_fragment: false });
+        assert_eq!(paths.lookup(T, far, &via(296)).mtu, 296);
+        let near = Hop { next_hop: far, ..via(1500) };
+        assert_eq!(paths.lookup(T, far, &near), PathMtu { mtu: 1500, dont_fragment: false });
+    }
+
+    #[test]
+    fn with_room_for_none_a_connection_learns_its_own_path_and_nothing_is_kept() {
+        let mut paths = paths(0);
+        assert!(paths.on_too_big(T, a("10.0.0.1"), &via(1500), too_big(1400, 1500)).is_some());
+        assert!(paths.is_empty() && paths.next_deadline().is_none());
     }
 }

@@ -108,13 +108,13 @@ impl Prefix {
     }
 
     /// Its length as people write it (24 in 10.0.0.0/24).
-    pub fn len(self) -> u8 {
+    pub fn length(self) -> u8 {
         if self.network.is_v4() { self.bits - 96 } else { self.bits }
     }
 
     /// Whether it holds every address of its version.
     pub fn is_default(self) -> bool {
-        self.len() == 0
+        self.length() == 0
     }
 
     /// Leading bits of the 128, the same scale for both versions.
@@ -153,7 +153,7 @@ pub(super) fn mask(width: u8) -> u128 {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.network, self.len())
+        write!(f, "{}/{}", self.network, self.length())
     }
 }
 
@@ -183,7 +183,10 @@ pub(super) mod tests {
         assert!(p("129.68.72.10/24").contains(a("129.68.72.255")));
         assert!(!p("129.68.72.10/24").contains(a("129.68.73.0")));
         assert!(p("0.0.0.0/0").contains(a("8.8.8.8")) && !p("0.0.0.0/0").contains(a("2001:db8::1")));
-        assert!(p("2001:db8::/32").contains(a("2001:db8:ffff::1")) && !p("2001:db8::/32").contains(a("2001:db9::")));
+        assert!(
+            p("2001:db8::/32").contains(a("2001:db8:ffff::1"))
+                && !p("2001:db8::/32").contains(a("2001:db9::"))
+        );
         assert_eq!(p("10.1.2.3/8").to_string(), "10.0.0.0/8");
         assert_eq!(Prefix::DEFAULT_V4, p("1.2.3.4/0"));
         assert_eq!(
@@ -198,7 +201,9 @@ pub(super) mod tests {
         let net = p("10.0.0.0/24");
         assert!(net.is_broadcast(a("10.0.0.255")) && net.is_broadcast(a("10.0.0.0")));
         assert!(!net.is_broadcast(a("10.0.0.1")) && !net.is_broadcast(a("10.0.1.255")));
-        assert!(!p("10.0.0.0/31").is_broadcast(a("10.0.0.1")) && !p("10.0.0.1/32").is_broadcast(a("10.0.0.1")));
+        assert!(
+            !p("10.0.0.0/31").is_broadcast(a("10.0.0.1")) && !p("10.0.0.1/32").is_broadcast(a("10.0.0.1"))
+        );
         assert!(!p("2001:db8::/64").is_broadcast(a("2001:db8::")));
     }
 

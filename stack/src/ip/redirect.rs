@@ -53,7 +53,9 @@ impl Redirects {
 
     pub(super) fn expire(&mut self, now: Instant) {
         for _ in 0..STEPS {
-            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else { return };
+            let Some((until, key)) = self.ends.first().copied().filter(|(until, _)| *until <= now) else {
+                return;
+            };
             self.ends.remove(&(until, key));
             self.routes.remove(&key);
         }

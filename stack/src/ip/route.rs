@@ -136,7 +136,7 @@ impl Entry {
 }
 
 /// The routing table: one ordered map for each prefix length that occurs, longest first, so a look-up takes at most as
-/// many probes as there are lengths. Routes are configured locally; only [`Redirects`] grow by what others send.
+/// many probes as there are lengths. Routes are configured locally; only redirects grow by what others send.
 #[derive(Debug)]
 pub struct Routes {
     /// Longest first. The routes to one prefix are ordered by metric.
@@ -167,7 +167,8 @@ impl Routes {
         if let Some(source) = source.filter(|source| !interface.is_ours(*source)) {
             return Err(RouteError::SourceNotOurs(source));
         }
-        if !prefix.is_default() && interface.check_remote(prefix.network()).is_err() && prefix.width() == 128 {
+        if !prefix.is_default() && interface.check_remote(prefix.network()).is_err() && prefix.width() == 128
+        {
             return Err(RouteError::Prefix(prefix));
         }
         let next_hop = match target {
@@ -208,7 +209,11 @@ impl Routes {
             return Err(RouteError::GatewayOurs(gateway));
         }
         let routed = self.configured(gateway, None).is_some_and(|hop| hop.next_hop == gateway);
-        if routed || interface.is_on_link(gateway) { Ok(()) } else { Err(RouteError::GatewayOffLink(gateway)) }
+        if routed || interface.is_on_link(gateway) {
+            Ok(())
+        } else {
+            Err(RouteError::GatewayOffLink(gateway))
+        }
     }
 
     /// Removes the route to `prefix` with `metric`.
@@ -306,3 +311,6 @@ impl Routes {
         self.redirects.iter().map(|(to, gateway, until)| (from_bits(to), gateway, until))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,6 +181,7 @@ fn nt4_sp6a() -> Settings {
             max_ports_exhausted: 5,
             synack_retries: 2,
             synack_retries_protected: 1,
+            window_scaling_protected: false,
             synack_rto: Duration::from_secs(3),
             trigger: Trigger::Any,
             cookies: Cookies::Never,

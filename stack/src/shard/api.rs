@@ -26,7 +26,12 @@ impl Shard {
     ///
     /// # Errors
     /// The endpoint is taken or not ours, or a limit is reached.
-    pub fn listen(&mut self, local: SocketAddr, backlog: u32, options: &Options) -> Result<ListenerId, ListenError> {
+    pub fn listen(
+        &mut self,
+        local: SocketAddr,
+        backlog: u32,
+        options: &Options,
+    ) -> Result<ListenerId, ListenError> {
         let mut local = Endpoint::from(local);
         let unspecified = local.addr == Addr::UNSPECIFIED_V4;
         if !unspecified && !self.interface.is_ours(local.addr) {
@@ -36,7 +41,9 @@ impl Shard {
             let (low, high) = (self.settings.tcp.port_low, self.settings.tcp.port_high);
             let span = u64::from(high.saturating_sub(low)) + 1;
             let start = self.rng.below(span);
-            let free = (0..span).map(|i| low + ((start + i) % span) as u16).find(|port| !self.listeners.has_port(*port));
+            let free = (0..span)
+                .map(|i| low + ((start + i) % span) as u16)
+                .find(|port| !self.listeners.has_port(*port));
             local.port = free.ok_or(ListenError::NoPort(low, high))?;
         }
         let backlog = Backlog::new(&self.settings.admission, backlog);
@@ -102,7 +109,7 @@ impl Shard {
     /// # Errors
     /// As [`Shard::read`].
     pub fn peek(&mut self, id: ConnId, out: &mut [u8]) -> Result<usize, IoError> {
-        self.with(id, |connection, context| connection.peek(context, out))
+        self.with(id, |connection, _| connection.peek(out))
     }
 
     /// Ends our direction: FIN follows what was written.
@@ -110,7 +117,10 @@ impl Shard {
     /// # Errors
     /// The connection is not there or not open.
     pub fn shutdown(&mut self, id: ConnId) -> Result<(), IoError> {
-        self.with(id, |connection, context| connection.shutdown(context))
+        self.with(id, |connection, context| {
+            connection.shutdown(context);
+            Ok(())
+        })
     }
 
     /// Gives the connection up: what was written is still sent and FIN follows, in the background; unread data resets it
@@ -138,7 +148,7 @@ impl Shard {
 
     /// Figures of a connection.
     pub fn info(&self, id: ConnId) -> Option<Info> {
-        self.connections.get(id.id).map(|slot| slot.connection.info())
+        self.connections.get(id.id)?.connection.info()
     }
 
     /// Both endpoints of a connection: ours, the peer's.

@@ -53,7 +53,9 @@ impl Shard {
         let connection =
             Connection::connect(flow, iss, ts_offset, our_mss, options, &self.settings.tcp, self.now);
         // The entry and its deadline exist before the SYN does, so that nothing that follows can wait for ever.
-        let id = self.insert_connection(connection, Owner::Hand).ok_or(ConnectError::TooManyConnections { limit: self.settings.limits.connections })?;
+        let id = self
+            .insert_connection(connection, Owner::Hand)
+            .ok_or(ConnectError::TooManyConnections { limit: self.settings.limits.connections })?;
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
         self.table.insert(hash, Entry::Connection(id.index), &keys);
         if let Err(error) = self.begin_handshake(id.index) {
@@ -68,7 +70,12 @@ impl Shard {
         connect_bound(&self.settings)
     }
 
-    fn choose_port(&mut self, source: Addr, remote: Endpoint, fixed: Option<u16>) -> Result<u16, ConnectError> {
+    fn choose_port(
+        &mut self,
+        source: Addr,
+        remote: Endpoint,
+        fixed: Option<u16>,
+    ) -> Result<u16, ConnectError> {
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
         let (table, listeners) = (&self.table, &self.listeners);
         let is_free = |port: u16| {
@@ -81,7 +88,6 @@ impl Shard {
             None => {
                 let (low, high) = (self.settings.tcp.port_low, self.settings.tcp.port_high);
                 tcp::ports::choose(&self.prfs.ports, &mut self.rng, source, remote, low, high, is_free)
-                    .map(|port| port.get())
                     .map_err(|_| ConnectError::PortsExhausted { to: remote })
             }
         }
@@ -105,6 +111,9 @@ impl Shard {
                 Ok(())
             }
             Resolution::Pending(neighbor) => {
+                if let Some(slot) = self.connections.at_mut(index) {
+                    slot.waits_for_neighbor = true;
+                }
                 let token = self.connections.id_at(index).map(|id| Token::Connection(id).pack());
                 match token.map(|token| self.neighbors.wait(neighbor, token)) {
                     Some(Ok(())) | None => Ok(()),
@@ -129,6 +138,7 @@ impl Shard {
             pool: &mut self.pool,
             memory_low: self.memory_low,
         };
+        slot.waits_for_neighbor = false;
         slot.connection.start(&mut context);
         self.touch(index);
     }
@@ -147,11 +157,16 @@ impl Shard {
     }
 
     /// Puts a connection into the slab and arms its first deadline.
-    pub(crate) fn insert_connection(&mut self, connection: Connection, owner: Owner) -> Option<crate::base::Id> {
+    pub(crate) fn insert_connection(
+        &mut self,
+        connection: Connection,
+        owner: Owner,
+    ) -> Option<crate::base::Id> {
         let deadline = connection.deadline();
         let slot = Slot {
             connection,
             hop: None,
+            waits_for_neighbor: false,
             owner,
             queued: false,
             in_table: true,

@@ -3,7 +3,7 @@
 
 use super::slot::Owner;
 use super::table::{Entry, FlowHash, Keys};
-use super::{ConnId, Shard, Slot};
+use super::{Shard, Slot};
 use crate::admission::{Admission, CookieOutcome, HalfOpenId, HalfOpenOutcome, Removed, Syn, Verdict};
 use crate::base::{Id, Slab};
 use crate::buffer::Buf;
@@ -20,7 +20,11 @@ pub(crate) struct Stores<'a> {
 }
 
 impl<'a> Stores<'a> {
-    pub(crate) fn of(connections: &'a Slab<Slot>, admission: &'a Admission, time_wait: &'a TimeWaitStore) -> Self {
+    pub(crate) fn of(
+        connections: &'a Slab<Slot>,
+        admission: &'a Admission,
+        time_wait: &'a TimeWaitStore,
+    ) -> Self {
         Self { connections, admission, time_wait }
     }
 }
@@ -97,7 +101,9 @@ impl Shard {
             return self.admit(hash, arrived, Some(id), None);
         }
         let place = self.listeners.id_at(listener);
-        let Some((place, owner)) = place.and_then(|place| self.listeners.get_mut(place).map(|owner| (place, owner))) else {
+        let Some((place, owner)) =
+            place.and_then(|place| self.listeners.get_mut(place).map(|owner| (place, owner)))
+        else {
             return self.pool.put(arrived.payload);
         };
         // Without room for the connection the entry keeps its place and the peer tries again (see `admission`).
@@ -106,7 +112,8 @@ impl Shard {
             return self.pool.put(arrived.payload);
         }
         let payload_len = arrived.payload.len();
-        let outcome = self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
+        let outcome =
+            self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
         match outcome {
             HalfOpenOutcome::Complete(handshake) => {
                 return self.establish(hash, Some(Entry::HalfOpen(index)), place, &handshake, arrived);
@@ -176,7 +183,9 @@ impl Shard {
 
     fn to_cookie(&mut self, hash: FlowHash, arrived: Arrived<'_>) {
         let found = self.listeners.find(arrived.flow.local);
-        let Some((id, listener)) = found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener))) else {
+        let Some((id, listener)) =
+            found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
+        else {
             self.refuse(&arrived, Discard::TcpNoConnection);
             return self.pool.put(arrived.payload);
         };
@@ -185,8 +194,14 @@ impl Shard {
             return self.pool.put(arrived.payload);
         }
         let (flow, payload_len) = (arrived.flow, arrived.payload.len());
-        let outcome =
-            self.admission.on_cookie_ack(self.now, id.index, &mut listener.backlog, &flow, arrived.header, payload_len);
+        let outcome = self.admission.on_cookie_ack(
+            self.now,
+            id.index,
+            &mut listener.backlog,
+            &flow,
+            arrived.header,
+            payload_len,
+        );
         match outcome {
             CookieOutcome::Valid(handshake) => return self.establish(hash, None, id, &handshake, arrived),
             CookieOutcome::Invalid { discard, answer: true } => {
@@ -201,10 +216,18 @@ impl Shard {
         self.pool.put(arrived.payload);
     }
 
-    fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, existing: Option<HalfOpenId>, min_iss: Option<SeqNum>) {
+    fn admit(
+        &mut self,
+        hash: FlowHash,
+        arrived: Arrived<'_>,
+        existing: Option<HalfOpenId>,
+        min_iss: Option<SeqNum>,
+    ) {
         let our_mss = self.mss_to(arrived.flow.remote.addr);
         let found = self.listeners.find(arrived.flow.local);
-        let Some((id, listener)) = found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener))) else {
+        let Some((id, listener)) =
+            found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
+        else {
             self.refuse(&arrived, Discard::TcpNoConnection);
             return self.pool.put(arrived.payload);
         };
@@ -299,7 +322,8 @@ impl Shard {
         if header.flags.rst() {
             return;
         }
-        let length = arrived.payload.len() as u32 + u32::from(header.flags.syn()) + u32::from(header.flags.fin());
+        let length =
+            arrived.payload.len() as u32 + u32::from(header.flags.syn()) + u32::from(header.flags.fin());
         let reset = if header.flags.ack() {
             Reset { seq: header.ack, ack: None }
         } else {
@@ -321,10 +345,5 @@ impl Shard {
         };
         self.counters.resets_sent += 1;
         self.send_bare(flow, &header, station);
-    }
-
-    /// The public name of the connection at `index`.
-    pub(crate) fn conn_id(&self, index: u32) -> Option<ConnId> {
-        self.connections.id_at(index).map(|id| ConnId { shard: self.number, id })
     }
 }

@@ -5,6 +5,7 @@ use super::slot::{ConnId, Pending, Slot};
 use super::{ListenerId, Shard};
 use crate::admission::ProtectionEvent;
 use crate::base::Id;
+use crate::ip::IcmpErrorKind;
 use crate::tcp::{CloseReason, ConnectError};
 use crate::wire::Addr;
 use core::time::Duration;
@@ -68,8 +69,8 @@ pub enum PingError {
     Unreachable {
         /// Who said so.
         from: Addr,
-        /// The ICMP message in words.
-        what: &'static str,
+        /// What it said.
+        what: IcmpErrorKind,
     },
     /// No route.
     #[error("no route to {0}")]
@@ -97,7 +98,9 @@ impl Shard {
             match self.events.front()? {
                 Queued::Connection(id) => {
                     let id = *id;
-                    if let Some(event) = self.connections.get_mut(id).and_then(|slot| next_of(self.number, id, slot)) {
+                    if let Some(event) =
+                        self.connections.get_mut(id).and_then(|slot| next_of(self.number, id, slot))
+                    {
                         return Some(event);
                     }
                     self.events.pop_front();

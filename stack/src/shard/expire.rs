@@ -42,7 +42,9 @@ impl Shard {
             let Some(action) = self.neighbors.poll(self.now) else { return };
             *budget -= 1;
             match action {
-                NeighborAction::SendRequest { addr, unicast } => self.ask_for(addr, unicast.unwrap_or(Mac::BROADCAST)),
+                NeighborAction::SendRequest { addr, unicast } => {
+                    self.ask_for(addr, unicast.unwrap_or(Mac::BROADCAST))
+                }
                 NeighborAction::Announce { addr } => {
                     let packet = self.arp_request(addr, addr);
                     self.send_arp_packet(packet, Mac::BROADCAST);
@@ -79,7 +81,7 @@ impl Shard {
         match token {
             Token::Connection(id) => {
                 // The token drops a bit of the generation; the place must still wait in SYN-SENT.
-                let waits = |slot: &super::Slot| slot.connection.waits_for_neighbor();
+                let waits = |slot: &super::Slot| slot.waits_for_neighbor;
                 let Some(slot) = self.connections.at_mut(id.index).filter(|slot| waits(slot)) else { return };
                 slot.hop = Some(neighbor);
                 self.start_handshake(id.index);
@@ -91,7 +93,7 @@ impl Shard {
     fn neighbor_failed(&mut self, token: Token, error: crate::tcp::ConnectError) {
         match token {
             Token::Connection(id) => {
-                let waits = |slot: &super::Slot| slot.connection.waits_for_neighbor();
+                let waits = |slot: &super::Slot| slot.waits_for_neighbor;
                 if self.connections.get(id).is_some_and(waits) {
                     self.fail_connect(id.index, error);
                 }
@@ -161,7 +163,8 @@ impl Shard {
             packet.write(place);
         }
         if let Some(place) = frame.prepend(EthernetHeader::LEN) {
-            EthernetHeader { dst: station, src: self.capabilities.mac, ether_type: EtherType::ARP }.write(place);
+            EthernetHeader { dst: station, src: self.capabilities.mac, ether_type: EtherType::ARP }
+                .write(place);
         }
         self.queue_frame(frame);
     }

@@ -2,6 +2,8 @@
 //! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
 mod api;
+pub mod bounds;
+
 mod connect;
 mod demux;
 mod events;
@@ -185,7 +187,9 @@ impl Shard {
         }
         let mut table = Routes::new(&settings.ip, &interface);
         for (destination, prefix_len, gateway) in routes {
-            let told = |error: &dyn std::fmt::Display| ConfigError::Route(destination, prefix_len, error.to_string());
+            let told = |error: &dyn std::fmt::Display| {
+                ConfigError::Route(destination, prefix_len, error.to_string())
+            };
             let prefix = ip::Prefix::new(destination.into(), prefix_len).map_err(|e| told(&e))?;
             table.add(&interface, ip::Route::via(prefix, gateway.into())).map_err(|e| told(&e))?;
         }
@@ -239,8 +243,9 @@ impl Shard {
 
     /// Largest segment that we take from and send to `remote` at first: the link's MTU less the headers.
     pub(crate) fn mss_to(&self, remote: Addr) -> u16 {
-        let hop = self.interface.mtu();
-        let mtu = self.path_mtus.lookup(self.now, remote, hop).mtu;
+        let learned = self.routes.lookup(remote).map(|hop| self.path_mtus.lookup(self.now, remote, &hop).mtu);
+        // To ourselves, and where no route is left: the link's.
+        let mtu = learned.unwrap_or(self.interface.mtu());
         let mss = mtu.saturating_sub(40);
         if self.settings.tcp.mss == 0 { mss } else { mss.min(self.settings.tcp.mss) }
     }

@@ -4,7 +4,7 @@ use super::events::{Event, PingError, Pong};
 use super::transmit::Via;
 use super::{Shard, Token};
 use crate::base::Instant;
-use crate::ip::Resolution;
+use crate::ip::{IcmpErrorKind, Resolution};
 use crate::tcp::ConnectError;
 use crate::wire::{Addr, IpProtocol, Ipv4Header, checksum};
 use core::time::Duration;
@@ -113,13 +113,17 @@ impl Shard {
             write_echo_request(place, ping.identifier, ping.sequence);
         }
         if let Some(place) = frame.prepend(Ipv4Header::LEN) {
-            Ipv4Header::atomic(source, destination, IpProtocol::ICMP, self.settings.ip.ttl, length as u16).write(place);
+            Ipv4Header::atomic(source, destination, IpProtocol::ICMP, self.settings.ip.ttl, length as u16)
+                .write(place);
         }
         self.emit(frame, via);
     }
 
     pub(crate) fn ping_resolved(&mut self, number: u32) {
-        let Some(to) = self.pings.waiting.iter().find(|ping| ping.number == number).map(|ping| ping.to) else { return };
+        let Some(to) = self.pings.waiting.iter().find(|ping| ping.number == number).map(|ping| ping.to)
+        else {
+            return;
+        };
         if let Some((via, _)) = self.resolve(to) {
             self.send_ping(number, via);
         }
@@ -140,7 +144,10 @@ impl Shard {
     /// An echo reply arrived; whether it was ours.
     pub(crate) fn pong(&mut self, from: Addr, identifier: u16, sequence: u16, bytes: usize, ttl: u8) -> bool {
         let is_it = |ping: &Ping| {
-            ping.to == from && ping.identifier == identifier && ping.sequence == sequence && ping.sent.is_some()
+            ping.to == from
+                && ping.identifier == identifier
+                && ping.sequence == sequence
+                && ping.sent.is_some()
         };
         let Some(at) = self.pings.waiting.iter().position(is_it) else { return false };
         let Some(ping) = self.pings.waiting.remove(at) else { return false };
@@ -150,7 +157,14 @@ impl Shard {
     }
 
     /// A router says that an echo request of ours cannot be delivered; whether it was ours.
-    pub(crate) fn ping_unreachable(&mut self, from: Addr, to: Addr, identifier: u16, sequence: u16, what: &'static str) -> bool {
+    pub(crate) fn ping_unreachable(
+        &mut self,
+        from: Addr,
+        to: Addr,
+        identifier: u16,
+        sequence: u16,
+        what: IcmpErrorKind,
+    ) -> bool {
         let is_it = |ping: &Ping| ping.to == to && ping.identifier == identifier && ping.sequence == sequence;
         let Some(at) = self.pings.waiting.iter().position(is_it) else { return false };
         self.pings.waiting.remove(at);

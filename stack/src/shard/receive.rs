@@ -6,7 +6,9 @@ use super::demux::Arrived;
 use crate::buffer::{Buf, Checksum, Device};
 use crate::ip::{self, ArpOutcome, Arrival};
 use crate::telemetry::Discard;
-use crate::wire::{ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view};
+use crate::wire::{
+    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view,
+};
 use std::io;
 
 impl Shard {
@@ -36,7 +38,9 @@ impl Shard {
     }
 
     fn receive_ethernet(&mut self, mut frame: Buf, looped: bool) -> Result<(), (Buf, Discard)> {
-        let Ok((header, _)) = EthernetHeader::parse(frame.data()) else { return Err((frame, Discard::EthernetShort)) };
+        let Ok((header, _)) = EthernetHeader::parse(frame.data()) else {
+            return Err((frame, Discard::EthernetShort));
+        };
         let arrival = match header.dst {
             _ if looped => Arrival::Loop,
             own if own == self.capabilities.mac => Arrival::Unicast,
@@ -88,7 +92,12 @@ impl Shard {
         }
     }
 
-    fn receive_tcp(&mut self, mut frame: Buf, delivery: &ip::Delivery, station: Mac) -> Result<(), (Buf, Discard)> {
+    fn receive_tcp(
+        &mut self,
+        mut frame: Buf,
+        delivery: &ip::Delivery,
+        station: Mac,
+    ) -> Result<(), (Buf, Discard)> {
         let complete = frame.offload().checksum == Checksum::Complete;
         if complete && !tcp_view::checksum_ok(delivery.src, delivery.dst, frame.data()) {
             let short = frame.len() < tcp_view::MIN_HEADER_LEN;

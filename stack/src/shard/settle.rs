@@ -1,8 +1,8 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
+use super::Shard;
 use super::slot::{Owner, Pending};
 use super::table::Entry;
-use super::{Shard, connect};
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
 
@@ -153,10 +153,5 @@ impl Shard {
         if self.memory_low {
             self.counters.memory_low_turns += 1;
         }
-    }
-
-    /// The longest time that one connect can take.
-    pub(crate) fn bound(&self) -> core::time::Duration {
-        connect::connect_bound(&self.settings)
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     pub(crate) connection: Connection,
     /// The neighbour that the last segment went to.
     pub(crate) hop: Option<NeighborId>,
+    /// In SYN-SENT, before the first SYN.
+    pub(crate) waits_for_neighbor: bool,
     pub(crate) owner: Owner,
     /// It stands in the transmit queue of the shard.
     pub(crate) queued: bool,

@@ -136,7 +136,7 @@ impl Shard {
                 local: flow.local.to_socket_addr(),
                 remote: flow.remote.to_socket_addr(),
                 state: slot.connection.state(),
-                receive_queue: slot.connection.receive_queued(),
+                receive_queue: slot.connection.info().map_or(0, |info| info.unread as usize),
                 send_queue: slot.connection.send_queued(),
             }
         };

@@ -21,7 +21,6 @@ pub(crate) enum Via {
     Loop,
 }
 
-
 impl Shard {
     /// Lets ready connections send, then gives the frames to the device.
     pub(crate) fn transmit<D: Device>(&mut self, device: &mut D) -> io::Result<()> {
@@ -198,7 +197,8 @@ fn segment_frame(
     };
     let header_len = header.header_len();
     let tcp_len = header_len + len;
-    let pseudo = checksum::pseudo_header(flow.local.addr, flow.remote.addr, IpProtocol::TCP.0, tcp_len as u32);
+    let pseudo =
+        checksum::pseudo_header(flow.local.addr, flow.remote.addr, IpProtocol::TCP.0, tcp_len as u32);
     if let Some(place) = frame.prepend(header_len) {
         header.write(place);
         let value = if offload {

@@ -48,7 +48,12 @@ impl AppContext<'_> {
     ///
     /// # Errors
     /// As there.
-    pub fn listen(&mut self, local: SocketAddr, backlog: u32, options: &Options) -> Result<ListenerId, ListenError> {
+    pub fn listen(
+        &mut self,
+        local: SocketAddr,
+        backlog: u32,
+        options: &Options,
+    ) -> Result<ListenerId, ListenError> {
         let id = self.shard.listen(local, backlog, options)?;
         self.owners.listeners.insert(id, self.app);
         Ok(id)

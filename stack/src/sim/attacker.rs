@@ -4,8 +4,8 @@ use super::node::{Node, Outbox};
 use crate::base::{Instant, Rng, Secrets};
 use crate::buffer::Buf;
 use crate::wire::{
-    Addr, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps,
-    tcp_view,
+    Addr, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions,
+    Timestamps, tcp_view,
 };
 use core::any::Any;
 use core::time::Duration;

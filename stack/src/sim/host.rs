@@ -57,7 +57,15 @@ impl HostNode {
         let port = SimPort::new(mac, mtu);
         let secrets = Secrets::from_test_seed(seed);
         let shard = Shard::new(config, port.capabilities(), &secrets, Instant::ZERO)?;
-        Ok(Self { shard, port, apps: Vec::new(), owners: Owners::default(), again: false, peaks: Peaks::default(), protection: Vec::new() })
+        Ok(Self {
+            shard,
+            port,
+            apps: Vec::new(),
+            owners: Owners::default(),
+            again: false,
+            peaks: Peaks::default(),
+            protection: Vec::new(),
+        })
     }
 
     /// Adds an application; gives its number.
@@ -114,7 +122,8 @@ impl HostNode {
         let mut busy = false;
         for (number, app) in self.apps.iter_mut().enumerate() {
             if app.deadline().is_some_and(|at| at <= now) {
-                let mut context = AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
+                let mut context =
+                    AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
                 app.on_time(&mut context);
                 busy = true;
             }
@@ -133,10 +142,13 @@ impl HostNode {
                     None
                 }
             };
-            let Some((number, app)) = owner.and_then(|number| self.apps.get_mut(number).map(|app| (number, app))) else {
+            let Some((number, app)) =
+                owner.and_then(|number| self.apps.get_mut(number).map(|app| (number, app)))
+            else {
                 continue;
             };
-            let mut context = AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
+            let mut context =
+                AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
             app.on_event(&mut context, event);
         }
         busy
@@ -150,7 +162,8 @@ impl Node for HostNode {
 
     fn start(&mut self, now: Instant, out: &mut Outbox) {
         for (number, app) in self.apps.iter_mut().enumerate() {
-            let mut context = AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
+            let mut context =
+                AppContext { shard: &mut self.shard, owners: &mut self.owners, app: number, now };
             app.start(&mut context);
         }
         self.step(now, out);

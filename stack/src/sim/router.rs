@@ -5,7 +5,7 @@ use super::node::{Node, Outbox};
 use crate::base::Instant;
 use crate::buffer::Buf;
 use crate::wire::{
-    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Ipv4View, Mac, checksum, icmpv4,
+    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Ipv4View, Mac, checksum,
 };
 use core::any::Any;
 use std::net::Ipv4Addr;
@@ -116,7 +116,9 @@ impl Router {
             RouteAction::Deliver(mac) => self.forward(frame, mac, out),
             RouteAction::BlackHole => self.swallowed += 1,
             RouteAction::Unreachable(code) => self.error(&frame, source, from, code, 0, out),
-            RouteAction::FragmentationNeeded(mtu, mac) if total <= usize::from(mtu) => self.forward(frame, mac, out),
+            RouteAction::FragmentationNeeded(mtu, mac) if total <= usize::from(mtu) => {
+                self.forward(frame, mac, out)
+            }
             RouteAction::FragmentationNeeded(mtu, _) => self.error(&frame, source, from, 4, mtu, out),
         }
     }
@@ -143,7 +145,7 @@ impl Router {
         let mut frame = Buf::new(192, 64);
         let Some(place) = frame.extend(length) else { return };
         place.fill(0);
-        place[0] = icmpv4::DESTINATION_UNREACHABLE;
+        place[0] = 3;
         place[1] = code;
         place[6..8].copy_from_slice(&mtu.to_be_bytes());
         place[8..].copy_from_slice(quote);

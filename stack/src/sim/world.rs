@@ -103,8 +103,15 @@ impl World {
         let mac = node.mac();
         self.by_mac.insert(mac, id);
         let node = Box::new(node);
-        let station =
-            Station { node, mac, link, inbox: VecDeque::new(), stats: NodeStats::default(), serving: 0, waking: None };
+        let station = Station {
+            node,
+            mac,
+            link,
+            inbox: VecDeque::new(),
+            stats: NodeStats::default(),
+            serving: 0,
+            waking: None,
+        };
         self.stations.push(station);
         if self.started {
             self.start_node(id);

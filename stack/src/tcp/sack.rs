@@ -116,7 +116,7 @@ impl Scoreboard {
     }
 
     /// Bytes of `from..to` that are not SACKed.
-    fn unsacked(&self, from: SeqNum, to: SeqNum) -> u32 {
+    pub(super) fn unsacked(&self, from: SeqNum, to: SeqNum) -> u32 {
         if to.le(from) {
             return 0;
         }
@@ -134,7 +134,7 @@ impl Scoreboard {
     }
 
     /// The first piece of at most `mss` bytes at or after `from` and below `to` that is not SACKed.
-    fn piece(&self, from: SeqNum, to: SeqNum, mss: u32) -> Option<(SeqNum, u32)> {
+    pub(super) fn piece(&self, from: SeqNum, to: SeqNum, mss: u32) -> Option<(SeqNum, u32)> {
         let index = self.ranges.partition_point(|range| range.1.le(from));
         let mut rest = self.ranges.iter().skip(index);
         let mut next = rest.next();

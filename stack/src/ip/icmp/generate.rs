@@ -120,7 +120,8 @@ pub fn generate(
 pub fn write(buf: &mut Buf, src: Addr, dst: Addr, ttl: u8, traffic_class: u8, message: &Icmpv4<'_>) -> bool {
     let (Some(src), Some(dst)) = (src.to_v4(), dst.to_v4()) else { return false };
     let Ok(payload_len) = u16::try_from(message.written_len()) else { return false };
-    let header = Ipv4Header { traffic_class, ..Ipv4Header::atomic(src, dst, IpProtocol::ICMP, ttl, payload_len) };
+    let header =
+        Ipv4Header { traffic_class, ..Ipv4Header::atomic(src, dst, IpProtocol::ICMP, ttl, payload_len) };
     let Some(place) = buf.extend(Ipv4Header::LEN + usize::from(payload_len)) else { return false };
     let Some((head, body)) = place.split_at_mut_checked(Ipv4Header::LEN) else { return false };
     header.write(head);
@@ -153,15 +154,26 @@ mod tests {
         let about = packet(|_| {});
         let padded = [&about[..], &[0; 10]].concat();
         let mut buf = Buf::new(600, 0);
-        let to =
-            generate(&mut buf, &server(), 64, &padded, Arrival::Unicast, Complaint::ProtocolUnreachable, || true);
+        let to = generate(
+            &mut buf,
+            &server(),
+            64,
+            &padded,
+            Arrival::Unicast,
+            Complaint::ProtocolUnreachable,
+            || true,
+        );
         assert_eq!(to, Ok(Addr::v4(PEER)));
         let view = Ipv4View::parse(buf.data()).unwrap();
         assert!(view.checksum_ok() && icmpv4::checksum_ok(view.payload()));
         assert_eq!((view.src(), view.dst(), view.protocol()), (US, PEER, IpProtocol::ICMP));
         assert_eq!(view.header().traffic_class, 0);
         let expected = Icmpv4::Unreachable { reason: Unreachable::Protocol, quoted: &about };
-        assert_eq!(Icmpv4::parse(view.payload()), Ok(expected), "quoted unchanged, without padding of the link");
+        assert_eq!(
+            Icmpv4::parse(view.payload()),
+            Ok(expected),
+            "quoted unchanged, without padding of the link"
+        );
     }
 
     #[test]
@@ -170,7 +182,8 @@ mod tests {
             [(Complaint::PortUnreachable, 3, 3, 0), (Complaint::ParameterProblem { pointer: 20 }, 12, 0, 20)]
         {
             let mut buf = Buf::new(600, 0);
-            let done = generate(&mut buf, &server(), 64, &packet(|_| {}), Arrival::Unicast, complaint, || true);
+            let done =
+                generate(&mut buf, &server(), 64, &packet(|_| {}), Arrival::Unicast, complaint, || true);
             assert!(done.is_ok());
             assert_eq!((buf.data()[20], buf.data()[21], buf.data()[24]), (kind, code, byte4));
         }
@@ -181,7 +194,18 @@ mod tests {
         let header = Ipv4Header::atomic(PEER, US, IpProtocol(99), 64, 1400);
         let about = [&header.to_bytes()[..], &[7; 1400]].concat();
         let mut buf = Buf::new(2000, 0);
-        assert!(generate(&mut buf, &server(), 64, &about, Arrival::Unicast, Complaint::ProtocolUnreachable, || true).is_ok());
+        assert!(
+            generate(
+                &mut buf,
+                &server(),
+                64,
+                &about,
+                Arrival::Unicast,
+                Complaint::ProtocolUnreachable,
+                || true
+            )
+            .is_ok()
+        );
         assert_eq!(buf.len(), 576);
     }
 
@@ -190,9 +214,17 @@ mod tests {
         for kind in [3, 4, 5, 11, 12, 1, 2, 30, 255] {
             let mut about = packet(|header| header.protocol = IpProtocol::ICMP);
             about[20] = kind;
-            assert_eq!(never_about(&server(), &about, Arrival::Unicast), Some(NeverAbout::IcmpError), "{kind}");
+            assert_eq!(
+                never_about(&server(), &about, Arrival::Unicast),
+                Some(NeverAbout::IcmpError),
+                "{kind}"
+            );
         }
-        assert_eq!(never(Arrival::Unicast, |header| header.protocol = IpProtocol::ICMP), None, "an echo is none");
+        assert_eq!(
+            never(Arrival::Unicast, |header| header.protocol = IpProtocol::ICMP),
+            None,
+            "an echo is none"
+        );
         let empty = Ipv4Header::atomic(PEER, US, IpProtocol::ICMP, 64, 0).to_bytes();
         assert_eq!(never_about(&server(), &empty, Arrival::Unicast), Some(NeverAbout::IcmpError));
     }
@@ -212,7 +244,10 @@ mod tests {
 
     #[test]
     fn never_about_a_later_fragment_but_about_the_first() {
-        assert_eq!(never(Arrival::Unicast, |header| header.fragment_offset = 1), Some(NeverAbout::LaterFragment));
+        assert_eq!(
+            never(Arrival::Unicast, |header| header.fragment_offset = 1),
+            Some(NeverAbout::LaterFragment)
+        );
         assert_eq!(never(Arrival::Unicast, |header| header.more_fragments = true), None);
     }
 
@@ -228,7 +263,11 @@ mod tests {
             [245, 0, 0, 1],
             [129, 68, 72, 10],
         ] {
-            assert_eq!(never(Arrival::Unicast, |header| header.src = src.into()), Some(NeverAbout::Source), "{src:?}");
+            assert_eq!(
+                never(Arrival::Unicast, |header| header.src = src.into()),
+                Some(NeverAbout::Source),
+                "{src:?}"
+            );
         }
         assert_eq!(never(Arrival::Loop, |header| header.src = US), None, "ourselves, through the loop queue");
     }
@@ -252,7 +291,10 @@ mod tests {
             })
         };
         let about = packet(|_| {});
-        assert_eq!(send(&mut buf, Arrival::Group, &about, true), Err(Withheld::Never(NeverAbout::GroupFrame)));
+        assert_eq!(
+            send(&mut buf, Arrival::Group, &about, true),
+            Err(Withheld::Never(NeverAbout::GroupFrame))
+        );
         assert_eq!(send(&mut Buf::new(40, 0), Arrival::Unicast, &about, true), Err(Withheld::NoRoom));
         assert_eq!(send(&mut buf, Arrival::Unicast, &about, false), Err(Withheld::Limited));
         assert_eq!((asked, buf.len()), (1, 0));

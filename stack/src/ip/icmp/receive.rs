@@ -99,14 +99,16 @@ pub fn receive<'a>(
     let Ok(parsed) = Icmpv4::parse(message) else { return IcmpInput::Discard(Discard::IcmpMalformed) };
     let from = delivery.src;
     match parsed {
-        Icmpv4::EchoRequest { identifier, sequence, data } if settings.echo_reply => IcmpInput::Echo(EchoReply {
-            src: delivery.dst,
-            dst: from,
-            traffic_class: delivery.traffic_class & !0b11,
-            identifier,
-            sequence,
-            data,
-        }),
+        Icmpv4::EchoRequest { identifier, sequence, data } if settings.echo_reply => {
+            IcmpInput::Echo(EchoReply {
+                src: delivery.dst,
+                dst: from,
+                traffic_class: delivery.traffic_class & !0b11,
+                identifier,
+                sequence,
+                data,
+            })
+        }
         Icmpv4::EchoRequest { .. } => IcmpInput::Discard(Discard::IcmpUnused),
         Icmpv4::EchoReply { identifier, sequence, data } => {
             IcmpInput::EchoReply { from, identifier, sequence, data }

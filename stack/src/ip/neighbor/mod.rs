@@ -203,7 +203,6 @@ struct Completed {
 }
 
 /// The neighbour table.
-#[derive(Debug)]
 pub struct Neighbors {
     requests_max: u32,
     interval: Duration,
@@ -224,6 +223,12 @@ pub struct Neighbors {
     announcements: Announcements,
     held_bytes: usize,
     counters: NeighborCounters,
+}
+
+impl fmt::Debug for Neighbors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl Neighbors {

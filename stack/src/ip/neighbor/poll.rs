@@ -140,12 +140,5 @@ impl Neighbors {
 }
 
 /// In the order in which `poll` serves them.
-const ALL: [Queue; super::list::QUEUES] = [
-    Queue::Unasked,
-    Queue::Asking,
-    Queue::Reasking,
-    Queue::Failed,
-    Queue::Learned,
-    Queue::Young,
-    Queue::Old,
-];
+const ALL: [Queue; super::list::QUEUES] =
+    [Queue::Unasked, Queue::Asking, Queue::Reasking, Queue::Failed, Queue::Learned, Queue::Young, Queue::Old];

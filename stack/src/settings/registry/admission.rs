@@ -124,6 +124,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         ..Setting::BLANK
     },
     Setting {
+        name: "admission.window-scaling-protected",
+        meaning: "Agree to window scaling also while protecting.",
+        source: "Synward; KB 142641: NT enables scalable windows on no socket while protecting",
+        access: Some(Access {
+            get: |s| s.admission.window_scaling_protected.value(),
+            set: |s, v| s.admission.window_scaling_protected.store(v),
+        }),
+        ..Setting::BLANK
+    },
+    Setting {
         name: "admission.synack-rto",
         kind: Kind::Duration(TimeUnit::Millis),
         range: Range::new(100, 65535),

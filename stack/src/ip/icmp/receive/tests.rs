@@ -90,9 +90,8 @@ fn an_echo_reply_goes_to_whoever_pinged() {
 #[test]
 fn every_error_about_a_segment_of_ours_names_its_kind_its_sender_and_the_connection() {
     let quoted = &segment(US)[..];
-    let unreachable = |code| {
-        error(&Icmpv4::Unreachable { reason: Unreachable::from_wire(code, 0), quoted }).kind
-    };
+    let unreachable =
+        |code| error(&Icmpv4::Unreachable { reason: Unreachable::from_wire(code, 0), quoted }).kind;
     use IcmpErrorKind as Kind;
     let kinds = [
         Kind::Network,
@@ -161,8 +160,14 @@ fn an_error_that_quotes_nothing_of_ours_is_counted_so() {
     udp[9] = IpProtocol::UDP.0;
     assert_eq!(discard(&Icmpv4::Unreachable { reason: host, quoted: &udp }), Some(Discard::IcmpNotOurs));
     let ours = segment(US);
-    assert_eq!(discard(&Icmpv4::Unreachable { reason: host, quoted: &ours[..27] }), Some(Discard::IcmpNotOurs));
-    assert_eq!(discard(&Icmpv4::Unreachable { reason: host, quoted: &ours[..19] }), Some(Discard::IcmpMalformed));
+    assert_eq!(
+        discard(&Icmpv4::Unreachable { reason: host, quoted: &ours[..27] }),
+        Some(Discard::IcmpNotOurs)
+    );
+    assert_eq!(
+        discard(&Icmpv4::Unreachable { reason: host, quoted: &ours[..19] }),
+        Some(Discard::IcmpMalformed)
+    );
     let odd = Unreachable::Other(77);
     assert_eq!(discard(&Icmpv4::Unreachable { reason: odd, quoted: &ours }), Some(Discard::IcmpUnused));
 }

@@ -1,0 +1,32 @@
+//! When received data is acknowledged (RFC 9293, Section 3.8.6.3; RFC 5681, Section 4.2).
+
+use super::connection::Context;
+use super::state::Synchronized;
+use crate::base::Instant;
+
+impl Synchronized {
+    /// `len` bytes came in order and closed no gap.
+    #[inline]
+    pub(super) fn on_data_in_order(&mut self, ctx: &Context<'_>, our_mss: u16, len: u32) {
+        let rcv = &mut self.rcv;
+        rcv.mss = rcv.mss.max(len.min(u32::from(our_mss)) as u16);
+        // RFC 5681, Section 4.2: at least every second full-sized segment at once.
+        let waiting = rcv.nxt.since(rcv.last_ack_sent);
+        if rcv.quick > 0 {
+            rcv.quick -= 1;
+            rcv.ack_now = true;
+        } else if waiting >= 2 * u32::from(rcv.mss) {
+            rcv.ack_now = true;
+        } else if self.ack_at == Instant::FAR_FUTURE {
+            self.ack_at = ctx.now + ctx.settings.delayed_ack;
+        }
+    }
+
+    /// A segment goes out, and with it the acknowledgment.
+    #[inline]
+    pub(super) fn on_ack_sent(&mut self) {
+        self.rcv.ack_now = false;
+        self.rcv.last_ack_sent = self.rcv.nxt;
+        self.ack_at = Instant::FAR_FUTURE;
+    }
+}

@@ -1,0 +1,87 @@
+//! What can be known of a connection, in the manner of Linux' TCP_INFO.
+
+use super::TcpState;
+use super::connection::Connection;
+use super::state::{Mode, Phase};
+use core::time::Duration;
+
+/// A look at one connection. Bytes and segments are of TCP payload.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Info {
+    /// The state.
+    pub state: TcpState,
+    /// Payload of a full segment that we send.
+    pub send_mss: u32,
+    /// Smoothed round-trip time; `None` before the first sample.
+    pub rtt: Option<Duration>,
+    /// Its variation.
+    pub rtt_var: Option<Duration>,
+    /// Least sample.
+    pub min_rtt: Option<Duration>,
+    /// Retransmission time-out, back-off included.
+    pub rto: Duration,
+    /// Time-outs or probes in a row without an answer.
+    pub retries: u32,
+    /// Congestion window in bytes.
+    pub cwnd: u32,
+    /// Slow-start threshold in bytes; `u32::MAX` before the first loss.
+    pub ssthresh: u32,
+    /// The congestion control's name.
+    pub congestion: &'static str,
+    /// Sent and not acknowledged.
+    pub in_flight: u32,
+    /// Queued and not sent.
+    pub unsent: u32,
+    /// The peer's window in bytes.
+    pub send_window: u32,
+    /// Our window in bytes.
+    pub receive_window: u32,
+    /// What our window can grow to at present.
+    pub receive_buffer: u32,
+    /// Received and not read.
+    pub unread: u32,
+    /// Received out of order.
+    pub out_of_order: u32,
+    /// Losses are being repaired.
+    pub recovering: bool,
+    /// Segments retransmitted since the beginning.
+    pub retransmitted: u64,
+    /// Window scale shifts: the peer's and ours.
+    pub window_scale: (u8, u8),
+    /// SACK agreed.
+    pub sack: bool,
+    /// Timestamps agreed.
+    pub timestamps: bool,
+}
+
+impl Connection {
+    /// A look at the connection; `None` before it is established and after it has ended.
+    pub fn info(&self) -> Option<Info> {
+        let Phase::Synchronized(s) = &self.phase else { return None };
+        let rare = self.common.rare.as_ref();
+        Some(Info {
+            state: s.state,
+            send_mss: u32::from(s.snd.mss),
+            rtt: s.snd.rtt.srtt(),
+            rtt_var: s.snd.rtt.rttvar(),
+            min_rtt: s.snd.rtt.min_rtt(),
+            rto: s.snd.rtt.rto(),
+            retries: u32::from(s.snd.retries),
+            cwnd: s.snd.control.cwnd(),
+            ssthresh: s.snd.control.ssthresh(),
+            congestion: s.snd.control.name(),
+            in_flight: s.snd.flight(),
+            unsent: s.snd.unsent(),
+            send_window: s.snd.wnd,
+            receive_window: s.rcv.window(),
+            receive_buffer: s.rcv.buffer,
+            unread: s.rcv.queue.len() as u32 + s.rcv.popped,
+            out_of_order: rare.and_then(|r| r.reassembly.as_ref()).map_or(0, |r| r.bytes() as u32),
+            recovering: s.snd.mode != Mode::Open,
+            retransmitted: rare.map_or(0, |r| r.retransmitted_segments),
+            window_scale: (s.snd.scale, s.rcv.scale),
+            sack: s.snd.sack,
+            timestamps: s.snd.timestamps,
+        })
+    }
+}

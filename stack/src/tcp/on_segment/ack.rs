@@ -1,0 +1,153 @@
+//! The acknowledgment of a segment in a synchronized state (RFC 9293, Section 3.10.7.4, fifth check; RFC 5961, Section 5).
+
+use crate::tcp::connection::Context;
+use crate::tcp::error::CloseReason;
+use crate::tcp::outcome::{End, Events, Outcome};
+use crate::tcp::state::{Common, Fin, Synchronized, TcpState, Timer};
+use crate::tcp::transition::Event;
+use crate::tcp::{timestamps, window};
+use crate::telemetry::Discard;
+use crate::wire::TcpHeader;
+use core::time::Duration;
+
+impl Synchronized {
+    /// Takes the acknowledgment and the window of a segment.
+    ///
+    /// # Errors
+    /// The outcome, where the whole segment is refused for its acknowledgment.
+    #[inline]
+    pub(super) fn on_ack(
+        &mut self,
+        common: &mut Common,
+        ctx: &mut Context<'_>,
+        header: &TcpHeader,
+        len: u32,
+        outcome: &mut Outcome,
+    ) -> Result<(), Outcome> {
+        let ack = header.ack;
+        let acceptable = ack.le(self.snd.nxt) && ack.ge(self.snd.una - self.snd.max_wnd);
+        if !acceptable {
+            // RFC 5961, Section 5.2: neither what was never sent nor what is older than any window is believed.
+            self.challenge(common, ctx);
+            return Err(Outcome::discard(Discard::TcpAckUnacceptable));
+        }
+        if ack.lt(self.snd.una) {
+            // An old acknowledgment; the data of the segment counts all the same.
+            if len == 0 && !header.flags.fin() {
+                outcome.discard = Some(Discard::TcpDuplicate);
+            }
+            return Ok(());
+        }
+        let sacked = if header.options.sack.len > 0 && self.snd.sack && self.snd.flight() > 0 {
+            let scoreboard = common.rare_mut().scoreboard.get_or_insert_default();
+            scoreboard.update(ack, self.snd.nxt, &header.options.sack)
+        } else {
+            0
+        };
+        let old_window = self.snd.wnd;
+        self.update_window(header);
+        if ack != self.snd.una {
+            self.on_new_ack(common, ctx, header, outcome);
+        } else if self.snd.flight() > 0 && self.timer == Timer::Retransmit {
+            // RFC 5681, Section 2: a duplicate has no data, no FIN and the old window. With SACK it is one that reports
+            // something new (RFC 6675, Section 2).
+            let plain = len == 0 && !header.flags.fin() && self.snd.wnd == old_window;
+            if sacked > 0 || (plain && !self.snd.sack) {
+                self.on_duplicate_ack(common, ctx);
+            }
+            if self.snd.wnd == 0 {
+                // The retransmission serves as the window's probe, and the peer answers it.
+                self.snd.retries = 0;
+            }
+        }
+        if self.timer == Timer::Persist {
+            self.on_ack_in_persist();
+        }
+        Ok(())
+    }
+
+    /// SND.WND (RFC 9293, Section 3.10.7.4): from segments that are newer, or as new with a newer acknowledgment.
+    #[inline]
+    fn update_window(&mut self, header: &TcpHeader) {
+        let snd = &mut self.snd;
+        if snd.wl1.lt(header.seq) || (snd.wl1 == header.seq && snd.wl2.le(header.ack)) {
+            snd.wnd = u32::from(header.window) << snd.scale;
+            snd.max_wnd = snd.max_wnd.max(snd.wnd);
+            snd.wl1 = header.seq;
+            snd.wl2 = header.ack;
+        }
+    }
+
+    /// SND.UNA < SEG.ACK =< SND.NXT.
+    #[inline]
+    fn on_new_ack(
+        &mut self,
+        common: &mut Common,
+        ctx: &mut Context<'_>,
+        header: &TcpHeader,
+        outcome: &mut Outcome,
+    ) {
+        let snd = &mut self.snd;
+        let ack = header.ack;
+        let acked = ack.since(snd.una);
+        let data = (acked as usize).min(snd.queue.len());
+        let fin_acked = snd.fin == Fin::Sent && ack == snd.nxt;
+        snd.queue.ack(ctx.pool, data);
+        snd.una = ack;
+        snd.retries = 0;
+        snd.probing = false;
+        self.progress_at = ctx.now;
+        if snd.timing && ack.ge(snd.timed_seq) {
+            let micros = window::micros(ctx.now).wrapping_sub(snd.timed_at);
+            snd.timing = false;
+            snd.rtt.sample(Duration::from_micros(u64::from(micros)), ctx.settings);
+            snd.rtt.reset_backoff();
+        } else if snd.rtt.backoffs() > 0 {
+            self.sample_echo(common, ctx, header);
+        }
+        if let Some(scoreboard) = common.rare.as_mut().and_then(|rare| rare.scoreboard.as_mut()) {
+            scoreboard.advance(ack);
+        }
+        self.on_progress(common, ctx, acked);
+        if self.snd.flight() == 0 {
+            self.stop_timer();
+            self.snd.head = false;
+        } else {
+            // RFC 6298, Section 5.3.
+            self.arm_retransmit(common, ctx);
+        }
+        if data > 0 && !common.orphan {
+            outcome.events.insert(Events::WRITABLE);
+        }
+        if fin_acked {
+            self.on_fin_acked(common, outcome);
+        }
+    }
+
+    /// After a time-out the echo can tell that the retransmission is what is acknowledged: Karn's algorithm then does not have
+    /// to wait for a fresh segment (RFC 7323, Section 4.1; RFC 6298, Section 3). An older echo is ambiguous: the first
+    /// transmission may have been slow, or its acknowledgment lost.
+    #[cold]
+    fn sample_echo(&mut self, common: &Common, ctx: &Context<'_>, header: &TcpHeader) {
+        let echo = header.options.timestamps.filter(|_| self.snd.timestamps).map(|ts| ts.echo);
+        let again = common.rare.as_ref().and_then(|rare| rare.retransmitted_at);
+        let (Some(echo), Some(again)) = (echo, again) else { return };
+        let rtt = timestamps::rtt_from_echo(ctx.now, common.ts_offset, echo);
+        if let Some(rtt) = rtt.filter(|rtt| *rtt <= ctx.now.since(again)) {
+            self.snd.rtt.sample(rtt, ctx.settings);
+            self.snd.rtt.reset_backoff();
+        }
+    }
+
+    #[cold]
+    fn on_fin_acked(&mut self, common: &Common, outcome: &mut Outcome) {
+        self.go(Event::AckOfFin);
+        match self.state {
+            TcpState::TimeWait => outcome.end = Some(End::TimeWait(self.time_wait(common))),
+            TcpState::Closed => outcome.end = Some(End::Closed(CloseReason::Finished)),
+            TcpState::FinWait2 | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck => {}
+            TcpState::Established | TcpState::CloseWait | TcpState::SynSent => {}
+            TcpState::SynReceived | TcpState::Listen => {}
+        }
+    }
+}

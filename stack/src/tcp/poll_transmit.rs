@@ -1,0 +1,337 @@
+//! What goes out next. One function decides, without changing anything, so that "does it want to transmit" and "what does it
+//! transmit" cannot disagree.
+
+use super::connection::{Connection, Context};
+use super::outcome::Outgoing;
+use super::reassembly::sack_option;
+use super::retransmit::Piece;
+use super::state::{Common, Fin, Mode, Phase, Synchronized, TcpState, Timer};
+use super::{timestamps, window};
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, Timestamps};
+
+/// The next segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// A retransmission.
+    Again(Piece, Again),
+    /// New data of this length.
+    Data(u32),
+    /// FIN alone.
+    Fin,
+    /// A window probe.
+    Probe,
+    /// A keep-alive probe.
+    KeepAlive,
+    /// An acknowledgment alone.
+    Ack,
+    Nothing,
+}
+
+/// Why a piece goes again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Again {
+    Head,
+    Lost,
+    Rescue,
+}
+
+impl Connection {
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    #[inline]
+    pub fn wants_transmit(&self) -> bool {
+        match &self.phase {
+            Phase::SynSent(syn) => syn.pending,
+            Phase::SynReceived(syn) => syn.pending,
+            Phase::Synchronized(s) => s.next(&self.common, 0) != Next::Nothing,
+            Phase::Closed => false,
+        }
+    }
+
+    /// The next segment to send. `max_super`: 0 without segmentation offload, else the most payload bytes of a
+    /// super-segment, of which a multiple of the segment size is used.
+    pub fn poll_transmit(&mut self, ctx: &mut Context<'_>, max_super: usize) -> Option<Outgoing> {
+        match &mut self.phase {
+            Phase::Synchronized(s) => s.poll_transmit(&mut self.common, ctx, max_super),
+            Phase::SynSent(_) | Phase::SynReceived(_) => self.poll_syn(ctx),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Copies the payload of `out` to `dst` (as long as `out.len`) and gives its partial checksum. It belongs to the moment
+    /// right after [`poll_transmit`](Self::poll_transmit) gave `out`.
+    #[inline]
+    pub fn copy_payload(&mut self, out: &Outgoing, dst: &mut [u8]) -> u32 {
+        match &mut self.phase {
+            Phase::Synchronized(s) => s.snd.queue.copy_out(out.offset, dst),
+            Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Closed => 0,
+        }
+    }
+}
+
+impl Synchronized {
+    /// Payload of a full segment while SACK blocks have to be sent along.
+    #[inline]
+    fn segment_payload(&self, common: &Common) -> u32 {
+        let mss = u32::from(self.snd.mss);
+        if !self.rcv.gap {
+            return mss;
+        }
+        // RFC 6691: options come off the payload. The option's 2 bytes are padded to 4.
+        let blocks = self.sack_blocks(common).as_slice().len() as u32;
+        mss - if blocks == 0 { 0 } else { (4 + 8 * blocks).min(mss / 2) }
+    }
+
+    fn sack_blocks(&self, common: &Common) -> SackBlocks {
+        if !self.snd.sack || !self.rcv.gap {
+            return SackBlocks::default();
+        }
+        let held = common.rare.as_ref().and_then(|rare| rare.reassembly.as_ref());
+        sack_option(None, held, if self.snd.timestamps { 3 } else { 4 })
+    }
+
+    #[inline]
+    fn next(&self, common: &Common, max_super: u32) -> Next {
+        let snd = &self.snd;
+        if snd.mode != Mode::Open || snd.head {
+            let mss = self.segment_payload(common);
+            if snd.head {
+                if let Some(piece) = snd.head_piece(common, mss) {
+                    return Next::Again(piece, Again::Head);
+                }
+            }
+            let pipe = snd.pipe(common);
+            if snd.control.cwnd().saturating_sub(pipe) >= mss {
+                if let Some(piece) = snd.next_lost(common, mss) {
+                    return Next::Again(piece, Again::Lost);
+                }
+            }
+        }
+        if snd.unsent() > 0 || snd.fin == Fin::Queued {
+            let new = self.next_new(common, max_super);
+            if new != Next::Nothing {
+                return new;
+            }
+            if snd.probe && snd.flight() <= 1 {
+                return Next::Probe;
+            }
+        }
+        if snd.probe && snd.probing {
+            return Next::Probe;
+        }
+        if snd.mode == Mode::Fast {
+            let mss = self.segment_payload(common);
+            if snd.control.cwnd().saturating_sub(snd.pipe(common)) >= mss {
+                if let Some((piece, rescue)) = snd.next_suspect(common, mss) {
+                    return Next::Again(piece, if rescue { Again::Rescue } else { Again::Lost });
+                }
+            }
+        }
+        if self.rcv.ack_now {
+            return Next::Ack;
+        }
+        let keepalive = common.rare.as_ref().and_then(|rare| rare.keepalive.as_ref());
+        if keepalive.is_some_and(|keepalive| keepalive.pending) && snd.flight() == 0 {
+            return Next::KeepAlive;
+        }
+        Next::Nothing
+    }
+
+    /// New data or the FIN, where both windows, Nagle's algorithm and the avoidance of silly windows allow it.
+    #[inline]
+    fn next_new(&self, common: &Common, max_super: u32) -> Next {
+        let snd = &self.snd;
+        let unsent = snd.unsent();
+        // Negative where the peer took back a promise (RFC 9293, Section 3.8.6): nothing new then.
+        let usable = snd.wnd.saturating_sub(snd.flight());
+        if unsent == 0 {
+            return if usable > 0 { Next::Fin } else { Next::Nothing };
+        }
+        let mut len = unsent.min(usable);
+        if len == 0 {
+            return Next::Nothing;
+        }
+        let mss = self.segment_payload(common);
+        let pipe = snd.pipe(common);
+        let mut room = snd.control.cwnd().saturating_sub(pipe);
+        if snd.mode == Mode::Open && snd.dup_acks > 0 {
+            // Limited transmit (RFC 3042): one segment beyond the window for each of the first two duplicate ACKs.
+            room = (snd.control.cwnd() + u32::from(snd.dup_acks.min(2)) * mss).saturating_sub(pipe);
+        }
+        if len >= mss {
+            if room < mss {
+                return if pipe == 0 { Next::Data(mss) } else { Next::Nothing };
+            }
+            len = len.min(room).min(max_super.max(mss));
+            return Next::Data(len - len % mss);
+        }
+        if room < len && pipe > 0 {
+            return Next::Nothing;
+        }
+        let idle = snd.flight() == 0;
+        let send = if len == unsent {
+            // Nagle (RFC 9293, Section 3.7.4); the last bytes before a FIN wait for nothing.
+            idle || common.nodelay || snd.fin == Fin::Queued
+        } else {
+            // RFC 9293, Section 3.8.6.2.1: a window that holds less than a segment is used only from half its largest on.
+            idle && len >= snd.max_wnd / 2
+        };
+        if send { Next::Data(len) } else { Next::Nothing }
+    }
+
+    pub(super) fn poll_transmit(
+        &mut self,
+        common: &mut Common,
+        ctx: &mut Context<'_>,
+        max_super: usize,
+    ) -> Option<Outgoing> {
+        let max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
+        let next = self.next(common, max_super);
+        let (seq, len) = match next {
+            Next::Nothing => return None,
+            Next::Again((seq, len), again) => {
+                self.on_again((seq, len), again, common, ctx);
+                (seq, self.data_part(seq, len))
+            }
+            Next::Data(len) => (self.snd.nxt, len),
+            Next::Fin => (self.snd.nxt, 0),
+            Next::Probe => self.probe_piece(common),
+            // RFC 9293, Section 3.8.4: a sequence number that the peer has makes it answer.
+            Next::KeepAlive => (self.snd.nxt - 1, 0),
+            Next::Ack => (self.snd.nxt, 0),
+        };
+        if let Some(keepalive) = common.rare.as_mut().and_then(|rare| rare.keepalive.as_mut()) {
+            keepalive.pending = false;
+        }
+        Some(self.emit(common, ctx, seq, len, next))
+    }
+
+    /// Bytes of data in a piece that may reach over the FIN.
+    fn data_part(&self, seq: SeqNum, len: u32) -> u32 {
+        let data_end = self.snd.una + self.snd.queue.len() as u32;
+        if seq.lt(data_end) { data_end.since(seq).min(len) } else { 0 }
+    }
+
+    /// One byte, or what a window smaller than a segment takes (RFC 9293, Section 3.8.6.1; 3.8.6.2.1, the override).
+    fn probe_piece(&self, common: &Common) -> (SeqNum, u32) {
+        let queued = self.snd.queue.len() as u32;
+        let most = self.snd.wnd.clamp(1, self.segment_payload(common));
+        (self.snd.una, queued.min(most))
+    }
+
+    fn on_again(&mut self, piece: Piece, again: Again, common: &mut Common, ctx: &Context<'_>) {
+        let end = piece.0 + piece.1;
+        let rare = common.rare_mut();
+        rare.retransmitted_segments += 1;
+        match again {
+            Again::Head => {
+                self.snd.head = false;
+                rare.retransmitted_at = Some(ctx.now);
+                rare.high_rxt = rare.high_rxt.max(end);
+            }
+            Again::Lost => rare.high_rxt = rare.high_rxt.max(end),
+            Again::Rescue => rare.rescue_rxt = rare.recovery_point,
+        }
+        self.snd.timing = false;
+        if self.timer != Timer::Retransmit {
+            self.arm_retransmit(common, ctx);
+        }
+    }
+
+    fn emit(&mut self, common: &Common, ctx: &Context<'_>, seq: SeqNum, len: u32, next: Next) -> Outgoing {
+        let mut flags = TcpFlags::ACK;
+        let data_end = self.snd.una + self.snd.queue.len() as u32;
+        let end = seq + len;
+        if len > 0 && end == data_end {
+            flags = flags.with(TcpFlags::PSH);
+        }
+        // The FIN goes with the last bytes where the window has room for it, and always with their retransmission.
+        let fits = end.since(self.snd.una) < self.snd.wnd || matches!(next, Next::Fin | Next::Probe);
+        let sends = !matches!(next, Next::Ack | Next::KeepAlive);
+        let fin = sends && end == data_end && self.snd.fin != Fin::No && (self.snd.fin == Fin::Sent || fits);
+        if fin && (len == 0 || next != Next::Probe) {
+            flags = flags.with(TcpFlags::FIN);
+            self.snd.fin = Fin::Sent;
+        }
+        let past = end + u32::from(flags.fin());
+        if past.gt(self.snd.nxt) {
+            self.on_new(common, ctx, past, next);
+        } else if next == Next::Probe {
+            self.snd.probe = false;
+        }
+        let header = TcpHeader {
+            src_port: common.flow.local.port,
+            dst_port: common.flow.remote.port,
+            seq,
+            ..self.ack_header(common, ctx, flags)
+        };
+        let mut out =
+            Outgoing { header, offset: seq.since(self.snd.una) as usize, len: len as usize, segment_size: 0 };
+        if len == 0 {
+            out.offset = 0;
+        }
+        let full = self.segment_payload(common);
+        if len > full {
+            out.segment_size = full as u16;
+        }
+        if let Some(pointer) = self.urgent_pointer(common, ctx.settings, seq) {
+            out.header.flags = out.header.flags.with(TcpFlags::URG);
+            out.header.urgent = pointer;
+        }
+        self.on_ack_sent();
+        out
+    }
+
+    /// Sequence numbers up to `past` are in flight for the first time.
+    #[inline]
+    fn on_new(&mut self, common: &Common, ctx: &Context<'_>, past: SeqNum, next: Next) {
+        let snd = &mut self.snd;
+        snd.nxt = past;
+        snd.probe = false;
+        if next == Next::Probe && past.since(snd.una) > snd.wnd {
+            // Beyond the window: the persist timer stays in charge, and nothing is timed.
+            snd.probing = true;
+            return;
+        }
+        if !snd.timing && snd.mode == Mode::Open {
+            snd.timing = true;
+            snd.timed_seq = past;
+            snd.timed_at = window::micros(ctx.now);
+        }
+        snd.cwnd_limited = snd.flight() + u32::from(snd.mss) > snd.control.cwnd();
+        if self.timer != Timer::Retransmit {
+            self.arm_retransmit(common, ctx);
+        }
+    }
+
+    /// All of a header but ports and sequence number.
+    #[inline]
+    fn ack_header(&mut self, common: &Common, ctx: &Context<'_>, flags: TcpFlags) -> TcpHeader {
+        let mut header = TcpHeader {
+            ack: self.rcv.nxt,
+            flags,
+            window: self.rcv.advertise(common.our_mss),
+            ..TcpHeader::default()
+        };
+        if self.snd.timestamps {
+            let value = timestamps::clock(ctx.now, common.ts_offset);
+            header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
+        }
+        if self.rcv.gap {
+            header.options.sack = self.sack_blocks(common);
+        }
+        header
+    }
+
+    /// The record that takes over in TIME-WAIT.
+    pub(super) fn time_wait(&self, common: &Common) -> super::time_wait::TimeWaitRecord {
+        debug_assert_eq!(self.state, TcpState::TimeWait);
+        super::time_wait::TimeWaitRecord {
+            flow: common.flow,
+            rcv_nxt: self.rcv.nxt,
+            snd_nxt: self.snd.nxt,
+            ts_recent: self.snd.timestamps.then_some(self.rcv.ts_recent),
+            ts_offset: common.ts_offset,
+            window: (self.rcv.window() >> self.rcv.scale).min(0xffff) as u16,
+        }
+    }
+}

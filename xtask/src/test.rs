@@ -1,0 +1,209 @@
+//! `cargo xtask test`: all tests, also those that need another build: loom's interleavings, Miri's interpreter. What cannot
+//! run here is skipped in a counted line that says why.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// What a step's output says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    /// Adds what one line of a test program says: its result, or a skip.
+    fn read(&mut self, line: &str) {
+        if line.starts_with("skipped: ") {
+            self.skipped += 1;
+        }
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let number = |word: &str| {
+            let before = result.split(word).next()?.trim_end();
+            before.rsplit([' ', ';', '.']).next()?.parse::<u64>().ok()
+        };
+        self.passed += number(" passed").unwrap_or(0);
+        self.failed += number(" failed").unwrap_or(0);
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Ok,
+    Failed,
+    Skipped(String),
+}
+
+/// A step: its name, what it proves, and itself.
+type Step = (&'static str, &'static str, fn(&Path, &mut Tally) -> Outcome);
+
+const STEPS: &[Step] = &[
+    ("tests", "every test of the workspace", tests),
+    ("examples", "the examples compile", examples),
+    ("loom", "interleavings of the primitives in sync/", loom),
+    ("miri", "undefined behaviour in code with unsafe", miri),
+];
+
+/// Runs the steps and sums them up.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {
+    let only = match arguments {
+        [] => None,
+        [flag, step] if flag == "--only" && STEPS.iter().any(|(name, ..)| name == step) => Some(step),
+        _ => {
+            eprintln!("usage: cargo xtask test [--only STEP]\n");
+            STEPS.iter().for_each(|(name, text, _)| eprintln!("  {name:<9} {text}"));
+            return ExitCode::from(2);
+        }
+    };
+    let mut summary = Vec::new();
+    let (mut ok, mut total) = (true, Tally::default());
+    for (name, text, step) in STEPS.iter().filter(|(name, ..)| only.is_none_or(|only| only == name)) {
+        println!("\n== {name}: {text}");
+        let (start, mut tally) = (Instant::now(), Tally::default());
+        let verdict = match step(root, &mut tally) {
+            Outcome::Ok => "ok".to_owned(),
+            Outcome::Failed => {
+                ok = false;
+                "FAILED".to_owned()
+            }
+            Outcome::Skipped(reason) => {
+                println!("skipped: {name}: {reason}");
+                tally.skipped += 1;
+                format!("skipped ({reason})")
+            }
+        };
+        let seconds = start.elapsed().as_secs();
+        let Tally { passed, failed, skipped } = tally;
+        summary.push(format!(
+            "{name:<9} {verdict}: {passed} passed, {failed} failed, {skipped} skipped, {seconds} s"
+        ));
+        total.passed += passed;
+        total.failed += failed;
+        total.skipped += skipped;
+    }
+    println!("\n== summary");
+    summary.iter().for_each(|line| println!("{line}"));
+    let Tally { passed, failed, skipped } = total;
+    println!("{passed} tests passed, {failed} failed, {skipped} skipped");
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    // Through rustup's proxy where `+toolchain` is wanted; `CARGO` of the environment is one toolchain's own.
+    let mut command = Command::new("cargo");
+    command.current_dir(root).args(arguments);
+    command
+}
+
+/// Runs a command, shows its output as it comes, and counts in it.
+fn watch(mut command: Command, tally: &mut Tally) -> Outcome {
+    let mut child = match command.stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("{error}");
+            return Outcome::Failed;
+        }
+    };
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.read(&line);
+        }
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Outcome::Ok,
+        _ => Outcome::Failed,
+    }
+}
+
+fn tests(root: &Path, tally: &mut Tally) -> Outcome {
+    watch(cargo(root, &["test", "--workspace", "--no-fail-fast"]), tally)
+}
+
+fn examples(root: &Path, tally: &mut Tally) -> Outcome {
+    watch(cargo(root, &["build", "--workspace", "--examples"]), tally)
+}
+
+/// Without tokio, whose own code changes with this flag.
+fn loom(root: &Path, tally: &mut Tally) -> Outcome {
+    let mut command = cargo(root, &["test", "-p", "synward", "--lib", "--no-default-features", "loom"]);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root.join("target/loom"));
+    let outcome = watch(command, tally);
+    if outcome == Outcome::Ok && tally.passed == 0 {
+        println!("no test of loom ran");
+        return Outcome::Failed;
+    }
+    outcome
+}
+
+/// Modules with `unsafe`, and those that use it closely.
+const MIRI_FILTERS: &[&str] = &["buffer::", "sync::", "wire::checksum", "device::memory"];
+
+fn miri(root: &Path, tally: &mut Tally) -> Outcome {
+    if let Err(reason) = have_miri(root) {
+        return Outcome::Skipped(reason);
+    }
+    let mut command =
+        cargo(root, &["+nightly", "miri", "test", "-p", "synward", "--lib", "--no-default-features", "--"]);
+    command.args(MIRI_FILTERS);
+    // Property tests read their regressions from the file system.
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "4");
+    let outcome = watch(command, tally);
+    if outcome == Outcome::Ok && tally.passed == 0 {
+        println!("no test ran in Miri");
+        return Outcome::Failed;
+    }
+    outcome
+}
+
+/// Miri is a component of the nightly toolchain; it is installed where rustup can.
+fn have_miri(root: &Path) -> Result<(), String> {
+    let quiet = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.current_dir(root).args(arguments).stdin(Stdio::null());
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    let present = || quiet("cargo", &["+nightly", "miri", "--version"]);
+    if present() {
+        return Ok(());
+    }
+    println!("installing Miri: rustup component add miri rust-src --toolchain nightly");
+    if quiet("rustup", &["component", "add", "miri", "rust-src", "--toolchain", "nightly"]) && present() {
+        return Ok(());
+    }
+    Err("the component miri of a nightly toolchain cannot be installed here".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_and_skips_are_counted() {
+        let mut tally = Tally::default();
+        for line in [
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "skipped: some_test: /dev/net/tun is missing",
+            "a line with skipped: in it, 5 passed",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!(tally, Tally { passed: 15, failed: 2, skipped: 1 });
+    }
+
+    #[test]
+    fn a_failing_command_fails_its_step() {
+        let mut tally = Tally::default();
+        let mut failing = Command::new("sh");
+        failing.args(["-c", "echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'; exit 101"]);
+        assert_eq!(watch(failing, &mut tally), Outcome::Failed);
+        assert_eq!(tally.failed, 1);
+        assert_eq!(watch(Command::new("/no/such/program"), &mut tally), Outcome::Failed);
+    }
+}
