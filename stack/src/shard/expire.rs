@@ -53,8 +53,10 @@ impl Shard {
                     if let Some(frame) = held {
                         self.send_held(frame, mac);
                     }
-                    while let Some(token) = self.neighbors.next_waiter(id) {
-                        *budget = budget.saturating_sub(1);
+                    // `poll` gives the same neighbour again until all its waiters are told: a budget may end in between.
+                    while *budget > 0 {
+                        let Some(token) = self.neighbors.next_waiter(id) else { break };
+                        *budget -= 1;
                         self.neighbor_resolved(Token::unpack(token), id);
                     }
                 }
@@ -68,8 +70,9 @@ impl Shard {
                         self.discards.count(Discard::NeighborUnreachable);
                         self.pool.put(frame);
                     }
-                    while let Some(token) = self.neighbors.next_waiter(id) {
-                        *budget = budget.saturating_sub(1);
+                    while *budget > 0 {
+                        let Some(token) = self.neighbors.next_waiter(id) else { break };
+                        *budget -= 1;
                         self.neighbor_failed(Token::unpack(token), neighbor_silent(addr, &failure));
                     }
                 }

@@ -230,6 +230,7 @@ impl Shard {
             defect: None,
             settings,
         };
+        shard.admission.limit_answers(answers);
         for own in shard.interface.addresses() {
             shard.neighbors.announce(now, own.addr);
         }
