@@ -108,6 +108,11 @@ impl Connector {
         self.running.len()
     }
 
+    /// Operations of a kind in the plan.
+    pub fn planned(&self, kind: usize) -> u64 {
+        self.plan.iter().filter(|attempt| attempt.kind == kind).count() as u64
+    }
+
     /// Whether every operation of the plan has ended.
     pub fn done(&self) -> bool {
         self.next >= self.plan.len() && self.running.is_empty()
