@@ -2,6 +2,8 @@
 //! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
 mod api;
+pub mod bounds;
+
 mod connect;
 mod demux;
 mod events;
