@@ -90,8 +90,9 @@ impl Shard {
         let discard = outcome.discard.take();
         // RFC 5927, Section 7: the path MTU is believed only once the connection knew the quoted segment as its own.
         if let (None, Some(too_big)) = (discard, error.too_big) {
-            let hop = self.interface.mtu();
-            if let Some(path) = self.path_mtus.on_too_big(self.now, error.flow.remote.addr, hop, too_big) {
+            let to = error.flow.remote.addr;
+            let hop = self.routes.lookup(to);
+            if let Some(path) = hop.and_then(|hop| self.path_mtus.on_too_big(self.now, to, &hop, too_big)) {
                 slot.connection.on_path_mtu(&mut context, path.mtu.saturating_sub(40));
             }
         }

@@ -241,8 +241,9 @@ impl Shard {
 
     /// Largest segment that we take from and send to `remote` at first: the link's MTU less the headers.
     pub(crate) fn mss_to(&self, remote: Addr) -> u16 {
-        let hop = self.interface.mtu();
-        let mtu = self.path_mtus.lookup(self.now, remote, hop).mtu;
+        let learned = self.routes.lookup(remote).map(|hop| self.path_mtus.lookup(self.now, remote, &hop).mtu);
+        // To ourselves, and where no route is left: the link's.
+        let mtu = learned.unwrap_or(self.interface.mtu());
         let mss = mtu.saturating_sub(40);
         if self.settings.tcp.mss == 0 { mss } else { mss.min(self.settings.tcp.mss) }
     }
