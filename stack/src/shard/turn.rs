@@ -129,6 +129,17 @@ impl Shard {
         deadlines.into_iter().flatten().min()
     }
 
+    /// Whether calls of the application since the last turn left something to send.
+    pub fn wants_turn(&self) -> bool {
+        !self.ready.is_empty() || !self.queues.looped.is_empty() || !self.queues.transmit.is_empty()
+    }
+
+    /// Tells the time for calls between turns; a turn does it by itself. After a long sleep without it, a connect would
+    /// count its deadlines from the last turn.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
     /// Where this shard is in its turn, for a watchdog on another thread.
     pub fn progress(&self) -> std::sync::Arc<Progress> {
         self.progress.clone()
