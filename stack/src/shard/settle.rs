@@ -46,7 +46,8 @@ impl Shard {
     /// Re-arms the timer of a connection and queues it where it wants to send.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
-        let Some(slot) = self.connections.at_mut(index) else { return };
+        // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
+        let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
         if let Some(deadline) = slot.connection.deadline() {
             self.wheel.arm(index, deadline);
         }
@@ -89,6 +90,8 @@ impl Shard {
                     self.table.remove(old_hash, Entry::TimeWait(old));
                 }
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
+                // The connection still owes the ACK of the peer's FIN.
+                self.send_last(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
