@@ -63,7 +63,7 @@ impl Synchronized {
     /// The application consumed `bytes`. Perhaps the buffer grows; perhaps the peer hears of the room at once.
     pub(super) fn on_consumed(&mut self, common: &Common, ctx: &Context<'_>, bytes: usize) {
         self.tune(common, ctx, bytes as u32);
-        if !self.state.may_receive() {
+        if !self.snd.state.may_receive() {
             return;
         }
         let opening = self.rcv.opening();
