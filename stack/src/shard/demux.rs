@@ -50,6 +50,14 @@ pub(crate) struct Arrived<'a> {
     pub(crate) station: Mac,
 }
 
+/// What the flow of a SYN was before it.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Nothing,
+    HalfOpen(HalfOpenId),
+    TimeWait { record: u32, min_iss: SeqNum },
+}
+
 impl Shard {
     /// Finds the entry of `flow`.
     #[inline]
@@ -98,7 +106,7 @@ impl Shard {
         // A SYN again needs the listener's verdict; everything else is the entry's alone.
         let flags = arrived.header.flags;
         if flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() {
-            return self.admit(hash, arrived, Some(id), None);
+            return self.admit(hash, arrived, Before::HalfOpen(id));
         }
         let place = self.listeners.id_at(listener);
         let Some((place, owner)) =
@@ -107,7 +115,7 @@ impl Shard {
             return self.pool.put(arrived.payload);
         };
         // Without room for the connection the entry keeps its place and the peer tries again (see `admission`).
-        if self.connections.is_full() {
+        if self.connections.is_full() && !flags.rst() {
             self.discards.count(Discard::ConnectionTableFull);
             return self.pool.put(arrived.payload);
         }
@@ -154,11 +162,9 @@ impl Shard {
             TimeWaitVerdict::Reuse { .. } if self.listeners.find(arrived.flow.local).is_none() => {
                 self.discards.count(Discard::TcpTimeWait);
             }
-            // RFC 6191, Section 2: the record makes way for the half-open entry.
+            // RFC 6191, Section 2: the record makes way once the SYN is admitted.
             TimeWaitVerdict::Reuse { min_iss } => {
-                self.time_wait.remove(index);
-                self.table.remove(hash, Entry::TimeWait(index));
-                return self.admit(hash, arrived, None, Some(min_iss));
+                return self.admit(hash, arrived, Before::TimeWait { record: index, min_iss });
             }
         }
         self.pool.put(arrived.payload);
@@ -171,7 +177,7 @@ impl Shard {
             return self.pool.put(arrived.payload);
         }
         if flags.syn() && !flags.ack() && !flags.fin() {
-            return self.admit(hash, arrived, None, None);
+            return self.admit(hash, arrived, Before::Nothing);
         }
         // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
         if flags.ack() && !flags.syn() {
@@ -216,13 +222,7 @@ impl Shard {
         self.pool.put(arrived.payload);
     }
 
-    fn admit(
-        &mut self,
-        hash: FlowHash,
-        arrived: Arrived<'_>,
-        existing: Option<HalfOpenId>,
-        min_iss: Option<SeqNum>,
-    ) {
+    fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, before: Before) {
         let our_mss = self.mss_to(arrived.flow.remote.addr);
         let found = self.listeners.find(arrived.flow.local);
         let Some((id, listener)) =
@@ -239,12 +239,21 @@ impl Shard {
             our_mss,
         };
         self.counters.syns_received += 1;
+        let (existing, min_iss) = match before {
+            Before::Nothing => (None, None),
+            Before::HalfOpen(id) => (Some(id), None),
+            Before::TimeWait { min_iss, .. } => (None, Some(min_iss)),
+        };
         match self.admission.on_syn(self.now, id.index, &mut listener.backlog, &syn, existing, min_iss) {
             Verdict::Answer { reply, id, new, evicted } => {
                 if let Some(removed) = evicted {
                     self.forget_half_open(&removed, Discard::SynEvicted);
                 }
                 if new {
+                    if let Before::TimeWait { record, .. } = before {
+                        self.time_wait.remove(record);
+                        self.table.remove(hash, Entry::TimeWait(record));
+                    }
                     self.enter(hash, Entry::HalfOpen(id.index()));
                 } else {
                     self.discards.count(Discard::SynDuplicate);

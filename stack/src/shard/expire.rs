@@ -13,13 +13,26 @@ impl Shard {
     /// Whether more is due than the budget allowed.
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
-        self.expire_neighbors(&mut budget);
-        self.expire_half_open(&mut budget);
+        let now = self.now;
+        if self.neighbors.is_due(now) {
+            self.expire_neighbors(&mut budget);
+        }
+        if self.admission.is_due(now) {
+            self.expire_half_open(&mut budget);
+        }
         self.expire_connections(&mut budget);
-        self.expire_time_wait();
-        self.expire_pings();
-        self.path_mtus.expire(self.now);
-        self.routes.expire(self.now);
+        if self.time_wait.is_due(now) {
+            self.expire_time_wait();
+        }
+        if self.pings.is_due(now) {
+            self.expire_pings();
+        }
+        if self.path_mtus.is_due(now) {
+            self.path_mtus.expire(now);
+        }
+        if self.routes.is_due(now) {
+            self.routes.expire(now);
+        }
         budget == 0
     }
 
@@ -53,8 +66,10 @@ impl Shard {
                     if let Some(frame) = held {
                         self.send_held(frame, mac);
                     }
-                    while let Some(token) = self.neighbors.next_waiter(id) {
-                        *budget = budget.saturating_sub(1);
+                    // `poll` gives the same neighbour again until all its waiters are told: a budget may end in between.
+                    while *budget > 0 {
+                        let Some(token) = self.neighbors.next_waiter(id) else { break };
+                        *budget -= 1;
                         self.neighbor_resolved(Token::unpack(token), id);
                     }
                 }
@@ -68,8 +83,9 @@ impl Shard {
                         self.discards.count(Discard::NeighborUnreachable);
                         self.pool.put(frame);
                     }
-                    while let Some(token) = self.neighbors.next_waiter(id) {
-                        *budget = budget.saturating_sub(1);
+                    while *budget > 0 {
+                        let Some(token) = self.neighbors.next_waiter(id) else { break };
+                        *budget -= 1;
                         self.neighbor_failed(Token::unpack(token), neighbor_silent(addr, &failure));
                     }
                 }

@@ -2,6 +2,8 @@
 //! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
 mod api;
+pub mod bounds;
+
 mod connect;
 mod demux;
 mod events;
@@ -14,6 +16,7 @@ mod settle;
 mod slot;
 mod snapshot;
 mod table;
+mod timed;
 mod transmit;
 mod turn;
 mod wheel;
@@ -39,6 +42,7 @@ use slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use table::FlowTable;
+use timed::Timed;
 use wheel::Wheel;
 
 /// What a host is, besides its settings.
@@ -139,18 +143,18 @@ pub struct Shard {
     pub(crate) prfs: Prfs,
     pub(crate) rng: Rng,
     pub(crate) interface: Interface,
-    pub(crate) routes: Routes,
-    pub(crate) neighbors: Neighbors,
-    pub(crate) path_mtus: PathMtus,
+    pub(crate) routes: Timed<Routes>,
+    pub(crate) neighbors: Timed<Neighbors>,
+    pub(crate) path_mtus: Timed<PathMtus>,
     pub(crate) icmp_budget: SharedBudget,
     pub(crate) reset_budget: SharedBudget,
-    pub(crate) pings: ping::Pings,
-    pub(crate) admission: Admission,
+    pub(crate) pings: Timed<ping::Pings>,
+    pub(crate) admission: Timed<Admission>,
     pub(crate) listeners: Listeners,
     pub(crate) table: FlowTable,
     pub(crate) connections: Slab<Slot>,
     pub(crate) wheel: Wheel,
-    pub(crate) time_wait: TimeWaitStore,
+    pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
     pub(crate) queues: Queues,
     pub(crate) ready: VecDeque<u32>,
@@ -204,18 +208,18 @@ impl Shard {
             },
             rng: secrets.rng("shard"),
             interface,
-            routes: table,
-            neighbors: Neighbors::new(&settings.ip, limits),
-            path_mtus: PathMtus::new(&settings.ip, limits),
+            routes: Timed::new(table),
+            neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
+            path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),
             icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
             reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),
-            pings: ping::Pings::default(),
-            admission: Admission::new(&settings.admission, &settings.tcp, limits, secrets, now),
+            pings: Timed::new(ping::Pings::default()),
+            admission: Timed::new(Admission::new(&settings.admission, &settings.tcp, limits, secrets, now)),
             listeners: Listeners::new(limits.listeners),
             table: FlowTable::new(secrets.prf("table")),
             connections: Slab::with_limit(limits.connections as usize),
             wheel: Wheel::new(now),
-            time_wait: TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait),
+            time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
             queues: Queues::default(),
             ready: VecDeque::new(),
@@ -228,6 +232,7 @@ impl Shard {
             defect: None,
             settings,
         };
+        shard.admission.limit_answers(answers);
         for own in shard.interface.addresses() {
             shard.neighbors.announce(now, own.addr);
         }

@@ -60,7 +60,7 @@ impl Shard {
     fn reset_flow(&mut self, index: u32, reset: &Reset) {
         let Some(slot) = self.connections.at(index) else { return };
         let (flow, hop) = (*slot.connection.flow(), slot.hop);
-        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+        if let Some(mac) = hop.and_then(|id| self.neighbors.untimed().mac(self.now, id)) {
             return self.send_reset(&flow, reset, mac);
         }
         if self.interface.is_ours(flow.remote.addr) {

@@ -78,7 +78,7 @@ impl Shard {
 
     /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
     fn via(&mut self, remote: Addr, hop: Option<crate::ip::NeighborId>, index: u32) -> Option<Via> {
-        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+        if let Some(mac) = hop.and_then(|id| self.neighbors.untimed().mac(self.now, id)) {
             return Some(Via::Station(mac));
         }
         let (via, id) = self.resolve(remote)?;

@@ -101,7 +101,7 @@ fn nt(document: &mut Document, line: usize, nt_key: NtKey, key: String, name: St
             .flat_map(|setting| setting.nt)
             .find(|nt| nt.name.eq_ignore_ascii_case(&name))
             .map(|nt| format!("; NT has it below Services\\{}", nt.key.path()));
-        let hint = elsewhere.unwrap_or_else(|| did_you_mean(&name));
+        let hint = elsewhere.unwrap_or_else(|| did_you_mean(&name, document));
         unknown(document, line, key, name, data, &hint);
         return;
     }
@@ -114,7 +114,7 @@ fn nt(document: &mut Document, line: usize, nt_key: NtKey, key: String, name: St
         match nt_value(setting, nt_name, &data) {
             Ok(value) => {
                 let origin = if nt_key == NtKey::Interface {
-                    Origin::Interface { key: key.clone(), name: name.clone() }
+                    Origin::Interface { key: key.clone(), name: name.clone(), data: data.clone() }
                 } else {
                     Origin::Global
                 };
@@ -164,7 +164,7 @@ fn ours(document: &mut Document, line: usize, key: String, name: String, data: &
         return;
     }
     let Some(setting) = registry::all().find(|setting| setting.name.eq_ignore_ascii_case(&name)) else {
-        let hint = did_you_mean(&name);
+        let hint = did_you_mean(&name, document);
         unknown(document, line, key, name, data.clone(), &hint);
         return;
     };

@@ -30,7 +30,7 @@ pub use reg_data::RegData;
 /// Largest file that is read, bytes.
 pub const MAX_FILE: usize = 1 << 20;
 
-/// Most diagnostics that a file gets; a hostile file must not turn into a larger report.
+/// Most errors, and most warnings, that a file gets; a hostile file must not turn into a larger report.
 const MAX_DIAGNOSTICS: usize = 200;
 
 /// How bad it is.
@@ -114,8 +114,8 @@ pub(super) enum Origin {
     Own,
     /// A registry key that holds for the whole host.
     Global,
-    /// The registry key of an interface, with the value's name.
-    Interface { key: String, name: String },
+    /// The registry key of an interface, with the value as it stood there.
+    Interface { key: String, name: String, data: RegData },
 }
 
 /// What an entry says.
@@ -250,14 +250,21 @@ impl Document {
         })
     }
 
+    /// Takes a diagnostic. A flood of warnings hides no error, and is none itself.
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
-            self.diagnostics.push(diagnostic);
-        } else if self.diagnostics.len() == MAX_DIAGNOSTICS {
-            let message = format!("more than {MAX_DIAGNOSTICS} problems; the rest is not shown");
-            let severity = Severity::Error;
-            self.diagnostics.push(Diagnostic { severity, line: diagnostic.line, setting: None, message });
+        let severity = diagnostic.severity;
+        match self.count(severity) {
+            0..MAX_DIAGNOSTICS => self.diagnostics.push(diagnostic),
+            MAX_DIAGNOSTICS => {
+                let message = format!("more than {MAX_DIAGNOSTICS} {severity}s; the rest is not shown");
+                self.diagnostics.push(Diagnostic { severity, line: diagnostic.line, setting: None, message });
+            }
+            _ => {}
         }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|one| one.severity == severity).count()
     }
 
     fn error(&mut self, line: Option<usize>, message: String) {
@@ -286,8 +293,11 @@ impl Document {
     }
 }
 
-/// ` did you mean ...?`, or nothing.
-fn did_you_mean(name: &str) -> String {
+/// `; did you mean ...?`, or nothing; also nothing once no more warnings are taken, since it costs time.
+fn did_you_mean(name: &str, document: &Document) -> String {
+    if document.count(Severity::Warning) >= MAX_DIAGNOSTICS {
+        return String::new();
+    }
     let names = super::registry::suggest(name);
     if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::settings::value::Kind;
 use crate::settings::{Settings, SynAttackProtect, registry};
 use core::time::Duration;
 
@@ -165,8 +166,6 @@ fn everything() -> String {
     text
 }
 
-use crate::settings::value::Kind;
-
 fn said(document: &Document) -> Vec<String> {
     let mut said: Vec<String> = document
         .entries
@@ -223,21 +222,43 @@ fn reg_to_toml_and_back_keeps_every_entry_with_its_key() {
 }
 
 #[test]
+fn a_setting_by_nts_name_and_by_ours_is_written_once() {
+    let ours = TCPIP.replace("Tcpip", "Synward");
+    let both = reg(&format!("\"SackOpts\"=dword:0\n[{ours}]\n\"tcp.sack\"=dword:0\n"));
+    assert_eq!(both.load(None).diagnostics, []);
+    assert_eq!(both.to_toml(), "[tcp]\nsack = false\n");
+    assert_eq!(both.to_reg().matches("=dword:00000000").count(), 1);
+}
+
+#[test]
 fn too_large_binary_and_endless_files_are_refused_briefly() {
     let large = Document::parse(&vec![b'#'; MAX_FILE + 1], Format::Toml);
     assert!(large.diagnostics()[0].message.contains("1 MiB"));
     assert!(Document::parse(&vec![b'#'; MAX_FILE], Format::Toml).diagnostics().is_empty());
     let binary: Vec<u8> = (0..=255u8).cycle().take(4096).collect();
     for format in [Format::Toml, Format::Reg] {
-        assert_eq!(Document::parse(&binary, format).diagnostics()[0].line, Some(1));
+        let document = Document::parse(&binary, format);
+        assert!(document.has_errors() && document.diagnostics()[0].line.is_some());
         assert!(Document::parse(&[], format).entries.is_empty());
     }
     let endless = format!("REGEDIT4\n{}", "x\n".repeat(500_000));
     assert_eq!(Document::parse(endless.as_bytes(), Format::Reg).diagnostics().len(), MAX_DIAGNOSTICS + 1);
+    let strange: String = (0..80_000).map(|n| format!("k{n} = 1\n")).collect();
+    assert_eq!(Document::parse(strange.as_bytes(), Format::Toml).entries.len(), 80_000);
     let deep = format!("a = {}", "[".repeat(500_000));
     assert!(Document::parse(deep.as_bytes(), Format::Toml).has_errors());
     let dotted = format!("a{} = 1", ".a".repeat(500_000));
     assert!(Document::parse(dotted.as_bytes(), Format::Toml).has_errors());
+}
+
+#[test]
+fn a_flood_of_warnings_is_no_error_and_hides_none() {
+    let mut lines: String = (0..500).map(|n| format!("\"u{n}\"=dword:1\n")).collect();
+    assert!(!reg(&lines).load(None).has_errors());
+    assert_eq!(reg(&lines).diagnostics().len(), MAX_DIAGNOSTICS + 1);
+    lines.push_str("bad\n");
+    let document = reg(&lines);
+    assert_eq!(errors(&document.load(None)).iter().map(|one| one.0).collect::<Vec<_>>(), [503]);
 }
 
 #[test]

@@ -32,18 +32,30 @@ fn refused(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\r' | '\n' | '\u{80}'..='\u{9f}')
 }
 
-/// The line of a byte offset, counted from 1. CRLF, LF and a lone CR end a line.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    let mut line = 1;
-    let mut last = 0;
-    for byte in before {
-        if *byte == b'\r' || (*byte == b'\n' && last != b'\r') {
-            line += 1;
+/// Where a text's lines begin. CRLF, LF and a lone CR end a line.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn new(text: &str) -> Self {
+        let mut starts = vec![0];
+        let mut bytes = text.bytes().enumerate().peekable();
+        while let Some((at, byte)) = bytes.next() {
+            let crlf = byte == b'\r' && matches!(bytes.peek(), Some((_, b'\n')));
+            if byte == b'\n' || (byte == b'\r' && !crlf) {
+                starts.push(at + 1);
+            }
         }
-        last = *byte;
+        Self(starts)
     }
-    line
+
+    /// The line of a byte offset, counted from 1.
+    pub(super) fn of(&self, offset: usize) -> usize {
+        self.0.partition_point(|start| *start <= offset)
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    Lines::new(text).of(offset)
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, (usize, String)> {
@@ -91,6 +103,7 @@ mod tests {
     #[test]
     fn lines_are_counted_over_all_three_line_ends() {
         assert_eq!(line_of("a\r\nb\nc\rd", 7), 4);
+        assert_eq!(line_of("a\r\nb", 1), 1);
         assert_eq!(line_of("abc", 99), 1);
     }
 

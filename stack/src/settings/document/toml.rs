@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 use super::interpret;
 use super::reg::{self, Values};
 use super::reg_data::RegData;
-use super::text::line_of;
+use super::text::Lines;
 use super::{Content, Document, Entry, Origin, did_you_mean, quote};
 use crate::settings::registry;
 use crate::settings::value::{Kind, Value};
@@ -14,38 +14,38 @@ pub(super) fn parse(text: &str, document: &mut Document) {
     let table = match DeTable::parse(text) {
         Ok(table) => table,
         Err(error) => {
-            let line = error.span().map(|span| line_of(text, span.start));
+            let line = error.span().map(|span| Lines::new(text).of(span.start));
             document.error(line, error.message().to_owned());
             return;
         }
     };
     let mut values = Values::new();
-    walk(text, table.get_ref(), &mut Vec::new(), document, &mut values);
+    walk(&Lines::new(text), table.get_ref(), &mut Vec::new(), document, &mut values);
     interpret::interpret(values, document);
     document.entries.sort_by_key(|entry| entry.line);
     document.diagnostics.sort_by_key(|diagnostic| diagnostic.line);
 }
 
 fn walk(
-    text: &str,
+    lines: &Lines,
     table: &DeTable<'_>,
     path: &mut Vec<String>,
     document: &mut Document,
     values: &mut Values,
 ) {
     for (key, value) in table {
-        let line = line_of(text, key.span().start);
+        let line = lines.of(key.span().start);
         path.push(key.get_ref().to_string());
         match (&path[..], value.get_ref()) {
             ([name], DeValue::String(preset)) if name == "preset" => document.read_preset(line, preset),
             ([name], _) if name == "preset" => document.error(Some(line), "preset is a text".to_owned()),
             ([name], DeValue::Table(keys)) if name == "registry" => {
-                registry_keys(text, keys, document, values)
+                registry_keys(lines, keys, document, values)
             }
             (_, DeValue::Table(inner))
                 if !inner.is_empty() && registry::by_name(&path.join(".")).is_none() =>
             {
-                walk(text, inner, path, document, values);
+                walk(lines, inner, path, document, values);
             }
             (_, value) => leaf(line, path, value, document),
         }
@@ -56,7 +56,10 @@ fn walk(
 fn leaf(line: usize, path: &[String], value: &DeValue<'_>, document: &mut Document) {
     let name = path.join(".");
     let Some(setting) = registry::by_name(&name) else {
-        document.warning(line, format!("{} is no setting; it is kept{}", quote(&name), did_you_mean(&name)));
+        document.warning(
+            line,
+            format!("{} is no setting; it is kept{}", quote(&name), did_you_mean(&name, document)),
+        );
         let content = Content::UnknownToml { path: path.to_vec(), text: inline(value) };
         document.entries.push(Entry { line, spelled: name, content });
         return;
@@ -94,10 +97,10 @@ fn of_toml(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
 }
 
 /// `[registry."HKEY_..."]`: what a `.reg` file says under that key. Deletions of keys come first.
-fn registry_keys(text: &str, keys: &DeTable<'_>, document: &mut Document, values: &mut Values) {
+fn registry_keys(lines: &Lines, keys: &DeTable<'_>, document: &mut Document, values: &mut Values) {
     for delete in [true, false] {
         for (key, table) in keys {
-            let line = line_of(text, key.span().start);
+            let line = lines.of(key.span().start);
             let (is_delete, path) =
                 key.get_ref().strip_prefix('-').map_or((false, key.get_ref().as_ref()), |path| (true, path));
             if is_delete != delete {
@@ -106,7 +109,7 @@ fn registry_keys(text: &str, keys: &DeTable<'_>, document: &mut Document, values
             match (reg::check_key(path), table.get_ref()) {
                 (Err(message), _) => document.error(Some(line), message),
                 (Ok(path), DeValue::Table(table)) => {
-                    registry_key(text, line, path, is_delete, table, document, values);
+                    registry_key(lines, line, path, is_delete, table, document, values);
                 }
                 (Ok(_), _) => document.error(Some(line), "a registry key is a table of values".to_owned()),
             }
@@ -115,7 +118,7 @@ fn registry_keys(text: &str, keys: &DeTable<'_>, document: &mut Document, values
 }
 
 fn registry_key(
-    text: &str,
+    lines: &Lines,
     line: usize,
     path: &str,
     is_delete: bool,
@@ -133,7 +136,7 @@ fn registry_key(
     let raw = interpret::Raw::Key { key: path.to_owned() };
     values.entry((reg::fold(path), None)).or_insert_with(|| (line, raw));
     for (name, value) in table {
-        let line = line_of(text, name.span().start);
+        let line = lines.of(name.span().start);
         let name: &str = name.get_ref();
         let data = match value.get_ref() {
             DeValue::String(data) if super::one_line(data) && super::one_line(name) => match data.as_ref() {

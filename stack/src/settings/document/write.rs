@@ -1,6 +1,6 @@
 //! A document as TOML or as a `.reg` file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reg_data::{RegData, quote};
 use super::toml::{bare_or_quoted, basic};
@@ -26,8 +26,12 @@ impl Sections {
     }
 
     fn add(&mut self, key: &str, line: String) {
+        self.open(key).push(line);
+    }
+
+    /// As [`Sections::add`], but not a second time behind the same line: the bits of one value are one line.
+    fn add_once(&mut self, key: &str, line: String) {
         let lines = self.open(key);
-        // The bits of one value come once for each bit.
         if lines.last() != Some(&line) {
             lines.push(line);
         }
@@ -53,15 +57,19 @@ impl Document {
         }
         let mut groups = Sections::default();
         let mut keys = Sections::default();
+        let mut written = BTreeSet::new();
         for entry in &self.entries {
             match &entry.content {
+                Content::Setting { setting, origin, .. } if repeats(&mut written, setting, origin) => {}
                 Content::Setting { setting, value, origin: Origin::Own | Origin::Global } => {
                     let name = setting.name.split_once('.').map_or(setting.name, |(_, name)| name);
                     groups.add(setting.group(), format!("{name} = {}", toml_value(value)));
                 }
-                Content::Setting { setting, value, origin: Origin::Interface { key, name } } => {
-                    let data = self.interface_data(setting, value, key, name);
-                    keys.add(&registry_table(key), format!("{} = {}", basic(name), basic(&data.format())));
+                Content::Setting { origin: Origin::Interface { key, name, data }, .. } => {
+                    keys.add_once(
+                        &registry_table(key),
+                        format!("{} = {}", basic(name), basic(&data.format())),
+                    );
                 }
                 Content::UnknownToml { path, text } => {
                     let names: Vec<String> = path.iter().map(|part| bare_or_quoted(part)).collect();
@@ -99,8 +107,10 @@ impl Document {
         if let Some((preset, _)) = self.preset {
             keys.add(&ours, format!("\"preset\"=\"{preset}\""));
         }
+        let mut written = BTreeSet::new();
         for entry in &self.entries {
             match &entry.content {
+                Content::Setting { setting, origin, .. } if repeats(&mut written, setting, origin) => {}
                 Content::Setting { setting, value, origin: Origin::Own | Origin::Global } => {
                     let (key, line) = match self.nt_line(setting, value) {
                         Some(line) => line,
@@ -108,11 +118,10 @@ impl Document {
                             (ours.clone(), format!("{}={}", quote(setting.name), own_data(value).format()))
                         }
                     };
-                    keys.add(&key, line);
+                    keys.add_once(&key, line);
                 }
-                Content::Setting { setting, value, origin: Origin::Interface { key, name } } => {
-                    let data = self.interface_data(setting, value, key, name);
-                    keys.add(key, format!("{}={}", quote(name), data.format()));
+                Content::Setting { origin: Origin::Interface { key, name, data }, .. } => {
+                    keys.add_once(key, format!("{}={}", quote(name), data.format()));
                 }
                 Content::UnknownToml { path, text } => {
                     let names: Vec<String> = path.iter().map(|part| bare_or_quoted(part)).collect();
@@ -154,7 +163,7 @@ impl Document {
         let data = if let Value::List(items) = value {
             RegData::multi(items)
         } else if nt.bit.is_some() {
-            RegData::Dword(self.bits(nt.name, |origin| !matches!(origin, Origin::Interface { .. }))?)
+            RegData::Dword(self.bits(nt.name)?)
         } else {
             RegData::Dword(u32::try_from(value.plain(setting.kind)?).ok()?)
         };
@@ -162,12 +171,12 @@ impl Document {
     }
 
     /// The value that several settings share, where the document has all of them.
-    fn bits(&self, name: &str, from: impl Fn(&Origin) -> bool) -> Option<u32> {
+    fn bits(&self, name: &str) -> Option<u32> {
         let mut bits = 0;
         for (setting, nt) in crate::settings::registry::by_nt(NtKey::Tcpip, name) {
             let found = self.entries.iter().rev().find_map(|entry| match &entry.content {
-                Content::Setting { setting: other, value, origin }
-                    if other.name == setting.name && from(origin) =>
+                Content::Setting { setting: other, value, origin: Origin::Own | Origin::Global }
+                    if *other == setting =>
                 {
                     Some(*value == Value::Switch(true))
                 }
@@ -177,17 +186,14 @@ impl Document {
         }
         Some(bits)
     }
+}
 
-    /// The data of an interface's value, which came from a registry value and goes back to one.
-    fn interface_data(&self, setting: &'static Setting, value: &Value, key: &str, name: &str) -> RegData {
-        if let Value::List(items) = value {
-            return RegData::multi(items);
-        }
-        let same = |origin: &Origin| matches!(origin, Origin::Interface { key: other, .. } if other == key);
-        let number = self.bits(name, same).map(u64::from);
-        let is_bit = setting.nt.iter().any(|nt| nt.bit.is_some());
-        let number = if is_bit { number } else { value.plain(setting.kind) };
-        number.and_then(|number| u32::try_from(number).ok()).map_or_else(|| own_data(value), RegData::Dword)
+/// Whether a setting of the host was written before: a file may name it twice, by NT's name and by ours, and TOML
+/// takes a key once. Two values that differ are an error of [`Document::load`].
+fn repeats(written: &mut BTreeSet<&'static str>, setting: &Setting, origin: &Origin) -> bool {
+    match origin {
+        Origin::Own | Origin::Global => !written.insert(setting.name),
+        Origin::Interface { .. } => false,
     }
 }
 
