@@ -21,9 +21,10 @@ fn closed(stack: &mut Stack, id: ConnId) -> CloseReason {
 pub fn keepalive_holds_a_live_kernel_and_gives_up_a_dead_one() {
     let mut stack = Stack::new(|_| {});
     let listener = TcpListener::bind((KERNELS, 80)).unwrap();
+    // Linux answers a segment outside the window once in 500 ms (tcp_invalid_ratelimit), and a probe is one.
     let times = KeepaliveTimes {
-        time: Duration::from_millis(200),
-        interval: Duration::from_millis(100),
+        time: Duration::from_millis(600),
+        interval: Duration::from_millis(400),
         probes: 3,
     };
     let options = Options { keepalive: true, keepalive_times: Some(times), ..Options::default() };
@@ -31,16 +32,16 @@ pub fn keepalive_holds_a_live_kernel_and_gives_up_a_dead_one() {
     let (_peer, _) = listener.accept().unwrap();
     stack.run_for(Duration::from_millis(100));
     let before = stack.host.snapshot().counters;
-    stack.run_for(Duration::from_secs(2));
+    stack.run_for(Duration::from_secs(3));
     let after = stack.host.snapshot().counters;
     assert_eq!(stack.host.state(id), TcpState::Established);
     let (probes, answers) =
         (after.segments_sent - before.segments_sent, after.segments_received - before.segments_received);
-    assert!((3..=11).contains(&probes), "{probes} probes in two seconds at one in 200 ms");
+    assert!((2..=6).contains(&probes), "{probes} probes in 3 s at one in 600 ms");
     assert!(answers.abs_diff(probes) <= 1, "each is answered: {probes}, {answers}");
     stack.kernel.set_up(false).unwrap();
     match closed(&mut stack, id) {
-        CloseReason::KeepAlive { probes: 3, over } => assert!(over >= Duration::from_millis(500)),
+        CloseReason::KeepAlive { probes: 3, over } => assert!(over >= Duration::from_millis(1800)),
         other => panic!("{other}"),
     }
     assert_eq!(stack.host.read(id, &mut [0; 8]), Err(IoError::Ended));
@@ -147,7 +148,7 @@ pub fn a_window_that_stays_closed_ends_by_the_user_timeout() {
     let listener = TcpListener::bind((KERNELS, 80)).unwrap();
     let options = Options { user_timeout: Some(Duration::from_secs(2)), ..Options::default() };
     let id = stack.connect(80, &options).unwrap();
-    let (mut peer, _) = listener.accept().unwrap();
+    let mut peer = kernel::accept(&listener);
     let mut transfer = Transfer::new(id, SOME, 0);
     fill(&mut stack, &mut transfer);
     // RFC 6429, Section 3: a window that stays closed may be given up although the probes are answered.
@@ -178,6 +179,8 @@ pub fn a_kernel_that_dies_in_mid_transfer_ends_by_the_user_timeout() {
         (transfer.sent > 4 << 20).then_some(())
     });
     stack.kernel.set_up(false).unwrap();
+    // What the interface no longer carries is never acknowledged.
+    transfer.send(&mut stack.host);
     let reason = closed(&mut stack, id);
     match reason {
         CloseReason::TimedOut { retries, over, .. } => {
@@ -202,6 +205,7 @@ pub fn a_kernel_that_is_away_for_a_moment_loses_nothing() {
         (transfer.sent > 4 << 20).then_some(())
     });
     stack.kernel.set_up(false).unwrap();
+    transfer.send(&mut stack.host);
     stack.run_for(Duration::from_millis(500));
     stack.kernel.set_up(true).unwrap();
     stack.until("all bytes and both ends", |host, _| transfer.step(host));
