@@ -101,6 +101,7 @@ impl Shard {
         progress.enter(turn, Step::Expire);
         let expiring = self.expire();
         progress.enter(turn, Step::Commands);
+        let commands = self.take_commands();
         self.update_memory_pressure();
         progress.enter(turn, Step::Transmit);
         let transmitted = self.transmit(device);
@@ -109,7 +110,7 @@ impl Shard {
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
             deadline: self.next_deadline(),
             blocked,
         })
@@ -125,6 +126,7 @@ impl Shard {
             self.pings.next_deadline(),
             self.path_mtus.next_deadline(),
             self.routes.next_deadline(),
+            self.drain_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
