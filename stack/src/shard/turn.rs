@@ -99,7 +99,8 @@ impl Shard {
         let received = self.receive(device);
         self.progress.enter(turn, Step::Expire);
         let expiring = self.expire();
-        self.progress.enter(turn, Step::Commands);
+        progress.enter(turn, Step::Commands);
+        let commands = self.take_commands();
         self.update_memory_pressure();
         self.progress.enter(turn, Step::Transmit);
         let transmitted = self.transmit(device);
@@ -108,22 +109,23 @@ impl Shard {
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
-            deadline: self.refresh_deadlines(),
+            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            deadline: self.next_deadline(),
             blocked,
         })
     }
 
     /// When the next turn is owed, if nothing arrives before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let parts = [
-            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
-            self.neighbors.peek(),
-            self.admission.peek(),
-            self.time_wait.peek(),
-            self.pings.peek(),
-            self.path_mtus.peek(),
-            self.routes.peek(),
+        let deadlines = [
+            self.wheel.next_deadline(),
+            self.neighbors.next_deadline(),
+            self.admission.next_deadline(),
+            self.time_wait.next_deadline(),
+            self.pings.next_deadline(),
+            self.path_mtus.next_deadline(),
+            self.routes.next_deadline(),
+            self.drain_deadline(),
         ];
         earliest(parts)
     }
