@@ -2,6 +2,7 @@
 //! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
 mod api;
+pub mod bounds;
 mod cell;
 pub mod cell_options;
 pub mod commands;

@@ -99,7 +99,7 @@ impl Shard {
         let received = self.receive(device);
         self.progress.enter(turn, Step::Expire);
         let expiring = self.expire();
-        progress.enter(turn, Step::Commands);
+        self.progress.enter(turn, Step::Commands);
         let commands = self.take_commands();
         self.update_memory_pressure();
         self.progress.enter(turn, Step::Transmit);
@@ -110,22 +110,22 @@ impl Shard {
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
             again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
-            deadline: self.next_deadline(),
+            deadline: self.refresh_deadlines(),
             blocked,
         })
     }
 
     /// When the next turn is owed, if nothing arrives before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [
-            self.wheel.next_deadline(),
-            self.neighbors.next_deadline(),
-            self.admission.next_deadline(),
-            self.time_wait.next_deadline(),
-            self.pings.next_deadline(),
-            self.path_mtus.next_deadline(),
-            self.routes.next_deadline(),
-            self.drain_deadline(),
+        let parts = [
+            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
+            self.neighbors.peek(),
+            self.admission.peek(),
+            self.time_wait.peek(),
+            self.pings.peek(),
+            self.path_mtus.peek(),
+            self.routes.peek(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
     }
@@ -141,6 +141,7 @@ impl Shard {
             self.pings.refresh(),
             self.path_mtus.refresh(),
             self.routes.refresh(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
     }

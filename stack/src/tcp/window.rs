@@ -64,7 +64,7 @@ impl Connection {
     /// consumption makes it so. Whoever holds popped bytes needs to report no sooner.
     pub fn window_due_after(&self) -> Option<u32> {
         let Phase::Synchronized(s) = &self.phase else { return None };
-        if !s.state.may_receive() {
+        if !s.snd.state.may_receive() {
             return None;
         }
         let (half, segment) = (s.rcv.buffer / 2, u32::from(self.common.our_mss));
