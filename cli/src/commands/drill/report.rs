@@ -92,10 +92,19 @@ fn notes(wanted: &Wanted, figures: &Figures) -> Vec<String> {
     notes
 }
 
-fn table(promises: &[Promise]) -> Table {
+/// As wide as the terminal, or as a page.
+fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    if !table.is_tty() {
+        table.set_width(132);
+    }
+    table
+}
+
+fn table(promises: &[Promise]) -> Table {
+    let mut table = plain_table();
     table.set_header(["Promise", "Measured", ""]);
     for promise in promises {
         let (text, color) = match promise.verdict {
@@ -109,9 +118,7 @@ fn table(promises: &[Promise]) -> Table {
 }
 
 fn operations(operations: &[OperationFigures]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = plain_table();
     table.set_header(["The server connects to", "Ended", "Worst", "Bound", "What it is told"]);
     for kind in operations.iter().filter(|kind| kind.attempted > 0) {
         let good = kind.within_bound == kind.attempted && kind.right_error == kind.attempted;
