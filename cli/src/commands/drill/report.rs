@@ -13,7 +13,12 @@ const GREEN: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// Prints the report; `wall` is the time by the wall clock.
-pub(super) fn people(scenario: &Scenario, figures: &Figures, promises: &[Promise], wall: std::time::Duration) {
+pub(super) fn people(
+    scenario: &Scenario,
+    figures: &Figures,
+    promises: &[Promise],
+    wall: std::time::Duration,
+) {
     let wanted = &scenario.wanted;
     output::line(styled(BOLD, "Synward drill: the situation of article 297040"));
     for line in conditions(scenario, figures) {

@@ -118,7 +118,8 @@ impl Times {
         let admission = &wanted.settings.admission;
         // Half-open connections that the flood leaves, then calm for the hold-off (doubled by a renewed attack).
         let calm = half_open_life(&wanted.settings, admission.synack_retries) + admission.hold_off * 2;
-        let connect = Operation::ConnectSilent.bound(&wanted.settings, &Options::default()).unwrap_or_default();
+        let connect =
+            Operation::ConnectSilent.bound(&wanted.settings, &Options::default()).unwrap_or_default();
         let writes = wave + user_timeout * 2;
         let latest = (flood_until + calm).max(loaded + connect).max(writes).max(loaded + PATIENCE);
         Self { flood_from, flood_until, wave, loaded, user_timeout, latest: latest + Duration::from_secs(2) }
@@ -161,9 +162,19 @@ impl Scenario {
         let window = 3 * if mss == 0 { 1460 } else { mss.min(1460) };
         let peers = [(21, DIES, Script::DiesAfterSynAck), (22, SHUTS, Script::ClosesWindow(window))];
         for (n, address, script) in peers {
-            building.add(&format!("peer {address}"), ScriptedPeer::new(mac(n), address, script), Link::default());
+            building.add(
+                &format!("peer {address}"),
+                ScriptedPeer::new(mac(n), address, script),
+                Link::default(),
+            );
         }
-        building.host("live host 129.68.72.20", 20, HostConfig::new(LIVE.into(), 24), Link::default(), |_| ())?;
+        building.host(
+            "live host 129.68.72.20",
+            20,
+            HostConfig::new(LIVE.into(), 24),
+            Link::default(),
+            |_| (),
+        )?;
         let until = times.latest + Duration::from_secs(60);
         let watch = |host: &mut HostNode| {
             let pinger = host.add(Pinger::new(SERVER.into(), PING.0, PING.1, until));
@@ -234,7 +245,11 @@ impl Scenario {
         }
         let visitors = self.visitors.clone();
         visitors.iter().all(|(id, _, app)| {
-            let inside = self.world.node::<HostNode>(*id).and_then(|host| host.app::<Visitors>(*app)).map(|v| v.inside());
+            let inside = self
+                .world
+                .node::<HostNode>(*id)
+                .and_then(|host| host.app::<Visitors>(*app))
+                .map(|v| v.inside());
             inside == Some(0)
         })
     }
