@@ -100,6 +100,7 @@ impl Shard {
         self.progress.enter(turn, Step::Expire);
         let expiring = self.expire();
         self.progress.enter(turn, Step::Commands);
+        let commands = self.take_commands();
         self.update_memory_pressure();
         self.progress.enter(turn, Step::Transmit);
         let transmitted = self.transmit(device);
@@ -108,7 +109,7 @@ impl Shard {
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
             deadline: self.refresh_deadlines(),
             blocked,
         })
@@ -124,6 +125,7 @@ impl Shard {
             self.pings.peek(),
             self.path_mtus.peek(),
             self.routes.peek(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
     }
@@ -139,6 +141,7 @@ impl Shard {
             self.pings.refresh(),
             self.path_mtus.refresh(),
             self.routes.refresh(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
     }
