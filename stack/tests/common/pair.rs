@@ -60,7 +60,7 @@ impl<D: Device> Device for Counted<D> {
     }
 }
 
-pub(crate) type End = Host<Counted<Impair<memory::MemoryDevice>>>;
+pub(crate) type End = Host<Impair<Counted<memory::MemoryDevice>>>;
 
 /// What a pair is made of.
 #[derive(Clone, Default)]
@@ -86,8 +86,8 @@ impl Pair {
             let config = HostConfig::new(address.parse().unwrap(), 24).settings(settings.clone());
             let secrets = Secrets::from_test_seed(seed);
             let none = Impairment::default();
-            let device = Impair::new(device, setup.impairment, none, secrets.rng("impairment of a test"));
             let device = Counted { device, moved: 0, down: false };
+            let device = Impair::new(device, setup.impairment, none, secrets.rng("impairment of a test"));
             Host::with_secrets(config, device, &secrets, Instant::ZERO).unwrap()
         };
         let [first, second] = &setup.settings;
@@ -101,10 +101,10 @@ impl Pair {
     /// Turns at the present time until nothing moves; the next deadline.
     pub(crate) fn settle(&mut self) -> Option<Instant> {
         for _ in 0..100_000 {
-            let before = (self.a.device_mut().moved, self.b.device_mut().moved);
+            let before = (self.a.device_mut().device().moved, self.b.device_mut().device().moved);
             let a = self.a.poll(self.now).unwrap();
             let b = self.b.poll(self.now).unwrap();
-            let after = (self.a.device_mut().moved, self.b.device_mut().moved);
+            let after = (self.a.device_mut().device().moved, self.b.device_mut().device().moved);
             let next = [a.deadline, b.deadline].into_iter().flatten().min();
             if before == after && !a.again && !b.again && next.is_none_or(|next| next > self.now) {
                 return next;
@@ -135,13 +135,13 @@ impl Pair {
 
     /// Loses every frame from now on, or no longer.
     pub(crate) fn set_down(&mut self, down: bool) {
-        self.a.device_mut().down = down;
-        self.b.device_mut().down = down;
+        self.a.device_mut().device_mut().down = down;
+        self.b.device_mut().device_mut().down = down;
     }
 
     pub(crate) fn set_impairment(&mut self, impairment: Impairment) {
         for end in [&mut self.a, &mut self.b] {
-            end.device_mut().device.set(impairment, Impairment::default());
+            end.device_mut().set(impairment, Impairment::default());
         }
     }
 
@@ -155,6 +155,7 @@ impl Pair {
         let at_a = self.a.connect(addr("192.0.2.2:80"), options).unwrap();
         let until = self.now + Duration::from_secs(1000);
         loop {
+            self.settle();
             if let Ok((at_b, _)) = self.b.accept(listener) {
                 while self.a.poll_event().is_some() {}
                 while self.b.poll_event().is_some() {}
@@ -194,8 +195,14 @@ impl Transfer {
         (self.shut && self.ended) || self.closed.is_some_and(|reason| reason != CloseReason::Finished)
     }
 
-    /// Writes and reads what is possible now; wrong bytes are the test's failure.
-    pub(crate) fn act(&mut self, end: &mut End) {
+    /// Writes and reads what is possible now; wrong bytes are the test's failure. Tells whether anything was possible.
+    pub(crate) fn act(&mut self, end: &mut End) -> bool {
+        let before = (self.sent, self.got, self.shut, self.ended);
+        self.advance(end);
+        before != (self.sent, self.got, self.shut, self.ended)
+    }
+
+    fn advance(&mut self, end: &mut End) {
         while let Some(event) = end.poll_event() {
             if let Event::Closed(id, reason) = event {
                 assert_eq!(id, self.id);
@@ -235,15 +242,19 @@ impl Transfer {
 pub(crate) fn exchange(pair: &mut Pair, a: &mut Transfer, b: &mut Transfer, span: Duration) -> bool {
     let until = pair.now + span;
     loop {
-        a.act(&mut pair.a);
-        b.act(&mut pair.b);
+        let next = pair.settle();
+        let acted = [a.act(&mut pair.a), b.act(&mut pair.b)];
         if a.done() && b.done() {
             return true;
         }
-        if !pair.step(until) {
-            a.act(&mut pair.a);
-            b.act(&mut pair.b);
-            return a.done() && b.done();
+        if acted == [false; 2] {
+            match next {
+                Some(next) if next <= until => pair.now = next,
+                Some(_) | None => {
+                    pair.now = until;
+                    return false;
+                }
+            }
         }
     }
 }
