@@ -3,7 +3,7 @@
 mod check;
 mod convert;
 mod explain;
-mod file;
+pub(crate) mod file;
 mod list;
 
 use std::process::ExitCode;

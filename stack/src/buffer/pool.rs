@@ -34,7 +34,7 @@ impl SizeClass {
 
     /// The smallest class that holds `len` bytes after [`HEADROOM`].
     pub const fn for_len(len: usize) -> Self {
-        let need = len + HEADROOM;
+        let need = len.saturating_add(HEADROOM);
         if need <= Self::Small.capacity() {
             Self::Small
         } else if need <= Self::Frame.capacity() {
@@ -67,16 +67,17 @@ impl Pool {
     #[inline]
     pub fn take(&mut self, len: usize) -> Buf {
         let class = SizeClass::for_len(len);
-        if let Some(mut buf) = self.free[class as usize].pop() {
-            self.held -= buf.memory();
-            self.outstanding += buf.memory();
-            buf.reset(HEADROOM);
-            return buf;
+        let need = len.saturating_add(HEADROOM);
+        // What is larger than the largest class never comes from the free ones.
+        if need <= class.capacity() {
+            if let Some(mut buf) = self.free[class as usize].pop() {
+                self.held -= buf.memory();
+                buf.reset(HEADROOM);
+                return buf;
+            }
         }
         self.allocated += 1;
-        let buf = Buf::new(class.capacity().max(len + HEADROOM), HEADROOM);
-        self.outstanding += buf.memory();
-        buf
+        Buf::new(class.capacity().max(need), HEADROOM)
     }
 
     /// Gives a buffer back.
@@ -130,5 +131,39 @@ impl Pool {
     /// Buffers that came from the allocator since the start.
     pub fn allocated(&self) -> u64 {
         self.allocated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_given_back_is_used_again_and_the_limit_holds() {
+        let mut pool = Pool::new(2 * (SizeClass::Frame.capacity() + 64));
+        for len in [1500, 1500, 1500] {
+            let mut buf = pool.take(len);
+            assert!(buf.headroom() == HEADROOM && buf.append(&[1; 1500]) == 1500);
+            pool.put(buf);
+        }
+        assert_eq!((pool.allocated(), pool.free(SizeClass::Frame)), (1, 1));
+        assert!(pool.take(1500).is_empty(), "emptied");
+        for buf in [(); 3].map(|()| pool.take(1500)) {
+            pool.put(buf);
+        }
+        assert_eq!(pool.free(SizeClass::Frame), 2, "the third is over the limit");
+        let mut spare = Vec::new();
+        pool.spare(SizeClass::Frame, 5, &mut spare);
+        assert_eq!((spare.len(), pool.held()), (2, 0));
+    }
+
+    #[test]
+    fn a_buffer_larger_than_the_largest_class_is_made_for_its_length() {
+        let mut pool = Pool::new(1 << 20);
+        let jumbo = pool.take(65536);
+        pool.put(jumbo);
+        assert_eq!(pool.free(SizeClass::Jumbo), 1);
+        assert!(pool.take(100_000).tailroom() >= 100_000);
+        assert_eq!(pool.free(SizeClass::Jumbo), 1, "the one that is too small stays");
     }
 }

@@ -125,9 +125,7 @@ impl SendQueue {
             let source = chunk.data().get(within..).unwrap_or_default();
             let n = source.len().min(dst.len() - filled);
             let piece = checksum::copy_and_sum(&mut dst[filled..filled + n], &source[..n]);
-            // A piece that starts at an odd offset has its bytes in the other halves of the 16-bit words: RFC 1071,
-            // Section 2 (B), byte order independence.
-            let piece = if filled % 2 == 1 { (piece & 0xff) << 8 | (piece >> 8) & 0xff } else { piece };
+            let piece = if filled % 2 == 1 { checksum::at_odd_offset(piece) } else { piece };
             total = checksum::combine(total, piece);
             filled += n;
             if filled == dst.len() {

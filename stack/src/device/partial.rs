@@ -2,21 +2,7 @@
 
 use super::ETHERNET;
 use crate::buffer::{Buf, Checksum};
-
-/// Ones' complement sum of `data` as big-endian words (RFC 1071, Section 1), folded to 16 bits, added to `sum`.
-fn add(sum: u16, data: &[u8]) -> u16 {
-    let (words, rest) = data.split_at(data.len() & !1);
-    let mut total = words
-        .chunks_exact(2)
-        .fold(u64::from(sum), |total, word| total + u64::from(u16::from_be_bytes([word[0], word[1]])));
-    if let [last] = rest {
-        total += u64::from(*last) << 8;
-    }
-    while total > 0xffff {
-        total = (total & 0xffff) + (total >> 16);
-    }
-    total as u16
-}
+use crate::wire::checksum::{self, combine, sum};
 
 /// Finishes the checksum of a frame whose field holds the sum of the pseudo-header: over the bytes from `start`, stored at
 /// `start + offset`. A sum of 0 is stored as 0xffff, which means the same and is no "none" in UDP (RFC 768). Tells whether
@@ -27,11 +13,11 @@ pub(super) fn finish_bytes(frame: &mut [u8], start: u16, offset: u16) -> bool {
     if frame.len() < field + 2 {
         return false;
     }
-    let sum = match !add(0, &frame[start..]) {
+    let value = match checksum::finish(sum(&frame[start..])) {
         0 => 0xffff,
-        sum => sum,
+        value => value,
     };
-    frame[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+    frame[field..field + 2].copy_from_slice(&value.to_be_bytes());
     true
 }
 
@@ -93,9 +79,9 @@ impl TcpFrame {
             true => ETHERNET + 8..ETHERNET + 40,
         };
         let len = (len as u32).to_be_bytes();
-        let sum = add(add(add(0, &frame[addresses]), &len), &[0, 6]);
+        let seed = combine(sum(&frame[addresses]), combine(sum(&len), sum(&[0, 6])));
         let field = self.transport + TCP_CHECKSUM;
-        frame[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+        frame[field..field + 2].copy_from_slice(&(seed as u16).to_be_bytes());
     }
 
     /// What the metadata of a frame with such a seed says.

@@ -2,10 +2,15 @@
 //! its connections; everything that touches them has `&mut Shard`, and no lock exists that could be left behind.
 
 mod api;
+pub mod bounds;
+mod cell;
+pub mod cell_options;
+pub mod commands;
 mod connect;
 mod demux;
 mod events;
 mod expire;
+mod failure;
 mod icmp;
 mod listeners;
 mod ping;
@@ -21,6 +26,7 @@ mod wheel;
 
 pub use api::AcceptError;
 pub use events::{Event, PingError, Pong};
+pub use failure::{Failure, StackError};
 pub use listeners::{ListenError, ListenerId};
 pub use slot::ConnId;
 pub use snapshot::{ConnectionRow, Counters, MemoryReport, Snapshot};
@@ -32,6 +38,7 @@ use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
 use crate::buffer::{Buf, Capabilities, Pool};
 use crate::ip::{self, Interface, Neighbors, PathMtus, Routes};
 use crate::settings::Settings;
+use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
 use crate::telemetry::Discards;
 use crate::wire::Addr;
@@ -151,6 +158,8 @@ pub struct Shard {
     pub(crate) listeners: Listeners,
     pub(crate) table: FlowTable,
     pub(crate) connections: Slab<Slot>,
+    /// Place of the connection that the last segment was for.
+    pub(crate) last: u32,
     pub(crate) wheel: Wheel,
     pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
@@ -163,6 +172,20 @@ pub struct Shard {
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) defect: Option<Defect>,
+    /// Where sockets reach the shard; `None`: it is driven by hand alone.
+    pub(crate) applications: Option<Box<commands::Applications>>,
+    pub(crate) mailbox: Option<SyncArc<Mailbox<Failure>>>,
+    /// Sockets' connections with news of this turn, each once.
+    pub(crate) due: VecDeque<Id>,
+    /// Whom to wake after the turn.
+    pub(crate) wakes: WakeList,
+    /// Memory of received chunks that lie in cells.
+    pub(crate) unread_memory: u64,
+    /// Buffers of each class that went from the pool to applications, less those that came.
+    pub(crate) lent: [i64; 4],
+    pub(crate) spare: Vec<Buf>,
+    pub(crate) draining: Option<commands::Draining>,
+    pub(crate) stopped: Option<StackError>,
 }
 
 impl Shard {
@@ -216,6 +239,7 @@ impl Shard {
             listeners: Listeners::new(limits.listeners),
             table: FlowTable::new(secrets.prf("table")),
             connections: Slab::with_limit(limits.connections as usize),
+            last: 0,
             wheel: Wheel::new(now),
             time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
@@ -228,6 +252,15 @@ impl Shard {
             counters: Counters::default(),
             progress: Arc::new(Progress::default()),
             defect: None,
+            applications: None,
+            mailbox: None,
+            due: VecDeque::new(),
+            wakes: WakeList::new(),
+            unread_memory: 0,
+            lent: [0; 4],
+            spare: Vec::new(),
+            draining: None,
+            stopped: None,
             settings,
         };
         shard.admission.limit_answers(answers);
@@ -235,6 +268,11 @@ impl Shard {
             shard.neighbors.announce(now, own.addr);
         }
         Ok(shard)
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = std::net::IpAddr> {
+        self.interface.addresses().iter().map(|own| own.addr.to_ip())
     }
 
     /// The settings it runs with.

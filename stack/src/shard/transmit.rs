@@ -37,6 +37,12 @@ impl Shard {
         device.transmit(&mut self.queues.transmit, &mut self.pool)
     }
 
+    /// Lets a connection that has ended send what it still owes, a bounded number of segments.
+    pub(crate) fn send_last(&mut self, index: u32) {
+        const MOST: usize = 4;
+        self.send_from(index, MOST);
+    }
+
     /// Puts up to `most` segments of one connection into the transmit queue; it stays ready where it has more.
     pub(crate) fn send_from(&mut self, index: u32, most: usize) -> usize {
         let Some(slot) = self.connections.at_mut(index) else { return 0 };
@@ -205,7 +211,7 @@ fn segment_frame(
             // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
             !checksum::finish(pseudo)
         } else {
-            checksum::finish(checksum::combine(checksum::combine(pseudo, checksum::sum(place)), payload_sum))
+            checksum::finish(checksum::combine(checksum::combine(pseudo, header.partial_sum(place)), payload_sum))
         };
         tcp_view::store_checksum_field(place, value);
     }

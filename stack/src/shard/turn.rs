@@ -100,6 +100,7 @@ impl Shard {
         self.progress.enter(turn, Step::Expire);
         let expiring = self.expire();
         self.progress.enter(turn, Step::Commands);
+        let commands = self.take_commands();
         self.update_memory_pressure();
         self.progress.enter(turn, Step::Transmit);
         let transmitted = self.transmit(device);
@@ -108,7 +109,7 @@ impl Shard {
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
             deadline: self.refresh_deadlines(),
             blocked,
         })
@@ -124,6 +125,7 @@ impl Shard {
             self.pings.peek(),
             self.path_mtus.peek(),
             self.routes.peek(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
     }
@@ -139,8 +141,20 @@ impl Shard {
             self.pings.refresh(),
             self.path_mtus.refresh(),
             self.routes.refresh(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
+    }
+
+    /// Whether calls of the application since the last turn left something to send.
+    pub fn wants_turn(&self) -> bool {
+        !self.ready.is_empty() || !self.queues.looped.is_empty() || !self.queues.transmit.is_empty()
+    }
+
+    /// Tells the time for calls between turns; a turn does it by itself. After a long sleep without it, a connect would
+    /// count its deadlines from the last turn.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
     }
 
     /// Where this shard is in its turn, for a watchdog on another thread.

@@ -13,6 +13,19 @@ use core::any::Any;
 /// same virtual time.
 const ROUNDS: usize = 64;
 
+/// The most that a host ever held at once, looked at after each of its steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Peaks {
+    /// Half-open connections.
+    pub half_open: usize,
+    /// Bytes of their store.
+    pub half_open_memory: usize,
+    /// Connections.
+    pub connections: usize,
+    /// Bytes of buffers in use.
+    pub buffers: usize,
+}
+
 /// A host.
 pub struct HostNode {
     /// Its stack.
@@ -21,6 +34,8 @@ pub struct HostNode {
     apps: Vec<Box<dyn App>>,
     owners: Owners,
     again: bool,
+    /// The most that it ever held.
+    pub peaks: Peaks,
     /// Changes of protection, in order.
     pub protection: Vec<(Instant, crate::admission::ProtectionEvent)>,
 }
@@ -48,6 +63,7 @@ impl HostNode {
             apps: Vec::new(),
             owners: Owners::default(),
             again: false,
+            peaks: Peaks::default(),
             protection: Vec::new(),
         })
     }
@@ -77,19 +93,28 @@ impl HostNode {
 
     fn step(&mut self, now: Instant, out: &mut Outbox) {
         self.again = false;
-        for round in 0.. {
+        for round in 0..=ROUNDS {
             // A simulated port never fails.
             let Ok(turn) = self.shard.turn(now, &mut self.port) else { break };
             let busy = self.run_apps(now);
             if !turn.again && !busy {
                 break;
             }
-            if round >= ROUNDS {
-                self.again = true;
-                break;
-            }
+            self.again = round == ROUNDS;
         }
         out.frames.extend(self.port.outbox.drain(..));
+        self.update_peaks();
+    }
+
+    fn update_peaks(&mut self) {
+        let peaks = &mut self.peaks;
+        peaks.half_open = peaks.half_open.max(self.shard.admission.half_open_len());
+        peaks.connections = peaks.connections.max(self.shard.connections.len());
+        peaks.buffers = peaks.buffers.max(self.shard.pool.outstanding());
+        // Pages are only ever added when there are more entries than ever before.
+        if peaks.half_open == self.shard.admission.half_open_len() {
+            peaks.half_open_memory = peaks.half_open_memory.max(self.shard.admission.state().memory);
+        }
     }
 
     /// Whether an application did something that wants another turn.

@@ -28,6 +28,7 @@ pub enum RouteAction {
 pub struct Router {
     mac: Mac,
     address: Ipv4Addr,
+    others: Vec<Ipv4Addr>,
     routes: Vec<(Ipv4Addr, u8, RouteAction)>,
     /// Datagrams forwarded.
     pub forwarded: u64,
@@ -40,7 +41,27 @@ pub struct Router {
 impl Router {
     /// A router with an address on the LAN and no routes.
     pub fn new(mac: Mac, address: Ipv4Addr) -> Self {
-        Self { mac, address, routes: Vec::new(), forwarded: 0, swallowed: 0, errors_sent: 0 }
+        Self {
+            mac,
+            address,
+            others: Vec::new(),
+            routes: Vec::new(),
+            forwarded: 0,
+            swallowed: 0,
+            errors_sent: 0,
+        }
+    }
+
+    /// Gives it an address on another network, as the gateway of the hosts there. All its networks share the one LAN of the
+    /// world: what makes a host off-link is its address.
+    #[must_use]
+    pub fn also(mut self, address: Ipv4Addr) -> Self {
+        self.others.push(address);
+        self
+    }
+
+    fn is_own(&self, address: Ipv4Addr) -> bool {
+        address == self.address || self.others.contains(&address)
     }
 
     /// Adds a route; the longest prefix wins.
@@ -63,13 +84,13 @@ impl Router {
 
     fn on_arp(&self, frame: &[u8], out: &mut Outbox) {
         let Ok(packet) = ArpPacket::parse(frame) else { return };
-        if packet.operation != ArpOperation::Request || packet.target_ip != self.address {
+        if packet.operation != ArpOperation::Request || !self.is_own(packet.target_ip) {
             return;
         }
         let reply = ArpPacket {
             operation: ArpOperation::Reply,
             sender_mac: self.mac,
-            sender_ip: self.address,
+            sender_ip: packet.target_ip,
             target_mac: packet.sender_mac,
             target_ip: packet.sender_ip,
         };
@@ -93,7 +114,7 @@ impl Router {
             return;
         }
         let (source, destination, total) = (view.src(), view.dst(), view.total_len());
-        if destination == self.address {
+        if self.is_own(destination) {
             self.swallowed += 1;
             return;
         }

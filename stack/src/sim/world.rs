@@ -1,9 +1,11 @@
 //! The clock, the switch and the event queue.
 
+use super::link::{Link, NodeStats};
 use super::node::{Node, Outbox};
 use crate::base::{Instant, Rng, Secrets};
 use crate::buffer::Buf;
 use crate::wire::Mac;
+use core::any::Any;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -12,61 +14,14 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NodeId(usize);
 
-/// The cable of one node, for frames to it, and what the node can take.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Link {
-    /// Time from the sender to the node's receive queue.
-    pub delay: Duration,
-    /// Additional delay, uniform from zero; frames may pass each other.
-    pub jitter: Duration,
-    /// Probability that a frame is lost.
-    pub loss: f64,
-    /// Probability that a frame arrives twice.
-    pub duplicate: f64,
-    /// Probability that one bit of a frame is flipped.
-    pub corrupt: f64,
-    /// Frames that the node's receive queue holds; what comes beyond is lost.
-    pub queue: usize,
-    /// Time that the node needs for a frame.
-    pub service: Duration,
-}
-
-impl Default for Link {
-    /// 50 µs, nothing impaired, 1024 frames, 500 000 frames a second.
-    fn default() -> Self {
-        Self {
-            delay: Duration::from_micros(50),
-            jitter: Duration::ZERO,
-            loss: 0.0,
-            duplicate: 0.0,
-            corrupt: 0.0,
-            queue: 1024,
-            service: Duration::from_micros(2),
-        }
-    }
-}
-
-/// What happened to the frames for a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct NodeStats {
-    /// Frames that reached its receive queue.
-    pub arrived: u64,
-    /// Frames lost because the receive queue was full.
-    pub overrun: u64,
-    /// Frames lost, duplicated or corrupted by the link.
-    pub impaired: u64,
-    /// Frames that it sent.
-    pub sent: u64,
-}
-
 struct Station {
     node: Box<dyn Node>,
     mac: Mac,
     link: Link,
     inbox: VecDeque<Buf>,
     stats: NodeStats,
-    /// A service event is in the queue.
-    serving: bool,
+    /// Frames of the service event that is in the queue; 0: none is.
+    serving: usize,
     /// The earliest wake event in the queue.
     waking: Option<Instant>,
 }
@@ -103,8 +58,14 @@ impl Ord for Scheduled {
     }
 }
 
-/// Sees every frame on the LAN once, when it is sent.
-pub type Tap = Box<dyn FnMut(Instant, &[u8])>;
+/// Sees every frame on the LAN once, when it is sent: a capture, a checker.
+pub trait Tap: Any {
+    /// A frame, when its sender gave it to the switch, before any impairment.
+    fn frame(&mut self, now: Instant, frame: &Buf);
+
+    /// For the owner of the world, who knows the type.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
 
 /// Frames that one service step hands to a node at most.
 const BATCH: usize = 16;
@@ -117,7 +78,7 @@ pub struct World {
     stations: Vec<Station>,
     by_mac: BTreeMap<Mac, NodeId>,
     rng: Rng,
-    tap: Option<Tap>,
+    tap: Option<Box<dyn Tap>>,
     started: bool,
 }
 
@@ -136,7 +97,7 @@ impl World {
         }
     }
 
-    /// Adds a node behind `link`.
+    /// Adds a node behind `link`. Each node needs a link-layer address of its own.
     pub fn add(&mut self, node: impl Node, link: Link) -> NodeId {
         let id = NodeId(self.stations.len());
         let mac = node.mac();
@@ -148,16 +109,24 @@ impl World {
             link,
             inbox: VecDeque::new(),
             stats: NodeStats::default(),
-            serving: false,
+            serving: 0,
             waking: None,
         };
         self.stations.push(station);
+        if self.started {
+            self.start_node(id);
+        }
         id
     }
 
     /// Shows every frame to `tap` when it is sent.
-    pub fn tap(&mut self, tap: Tap) {
-        self.tap = Some(tap);
+    pub fn tap(&mut self, tap: impl Tap) {
+        self.tap = Some(Box::new(tap));
+    }
+
+    /// The tap, if there is one and it is a `T`.
+    pub fn tap_mut<T: Tap>(&mut self) -> Option<&mut T> {
+        self.tap.as_mut()?.as_any_mut().downcast_mut()
     }
 
     /// The virtual time.
@@ -187,6 +156,9 @@ impl World {
         let now = self.now;
         let result = act(self.node::<T>(id)?, now);
         // Whatever the caller started must go out: a wake at the present time lets the node take a turn.
+        if let Some(station) = self.stations.get_mut(id.0) {
+            station.waking = Some(now);
+        }
         self.schedule(now, What::Wake(id));
         Some(result)
     }
@@ -201,10 +173,16 @@ impl World {
             return;
         }
         for index in 0..self.stations.len() {
-            let mut out = Outbox::default();
-            self.stations[index].node.start(self.now, &mut out);
-            self.after(NodeId(index), out);
+            self.start_node(NodeId(index));
         }
+    }
+
+    fn start_node(&mut self, id: NodeId) {
+        let now = self.now;
+        let Some(station) = self.stations.get_mut(id.0) else { return };
+        let mut out = Outbox::default();
+        station.node.start(now, &mut out);
+        self.after(id, out);
     }
 
     /// Takes the next event, if there is one no later than `until`.
@@ -251,23 +229,25 @@ impl World {
         }
         station.stats.arrived += 1;
         station.inbox.push_back(frame);
-        if !core::mem::replace(&mut station.serving, true) {
+        station.stats.longest_queue = station.stats.longest_queue.max(station.inbox.len());
+        if station.serving == 0 {
+            station.serving = 1;
             let at = now + station.link.service;
             self.schedule(at, What::Serve(id));
         }
     }
 
-    /// The node has had the time for the frames that it takes now.
+    /// The node has had the time for the frames that it takes now, and starts on the next ones. Frames that came meanwhile
+    /// were not paid for: they wait, so that the service rate holds at any load.
     fn serve(&mut self, id: NodeId) {
         let now = self.now;
         let Some(station) = self.stations.get_mut(id.0) else { return };
-        let batch = station.inbox.len().min(BATCH);
+        let batch = station.serving.min(station.inbox.len());
         let mut out = Outbox::default();
         station.node.receive(now, &mut station.inbox.drain(..batch), &mut out);
-        let next = station.inbox.len().min(BATCH) as u32;
-        station.serving = next > 0;
-        let at = now + station.link.service * next.max(1);
-        if next > 0 {
+        station.serving = station.inbox.len().min(BATCH);
+        if station.serving > 0 {
+            let at = now + station.link.service * station.serving as u32;
             self.schedule(at, What::Serve(id));
         }
         self.after(id, out);
@@ -276,9 +256,11 @@ impl World {
     fn wake(&mut self, id: NodeId) {
         let now = self.now;
         let Some(station) = self.stations.get_mut(id.0) else { return };
-        if station.waking.is_some_and(|at| at <= now) {
-            station.waking = None;
+        // An earlier wake took this one's place.
+        if station.waking.is_none_or(|at| at > now) {
+            return;
         }
+        station.waking = None;
         let mut out = Outbox::default();
         station.node.wake(now, &mut out);
         self.after(id, out);
@@ -302,10 +284,14 @@ impl World {
     /// The switch: to the station that has the address, to all others where it is a group or unknown.
     fn send(&mut self, from: NodeId, frame: Buf) {
         if let Some(tap) = &mut self.tap {
-            tap(self.now, frame.data());
+            tap.frame(self.now, &frame);
         }
         if let Some(station) = self.stations.get_mut(from.0) {
             station.stats.sent += 1;
+            if self.rng.chance(station.link.loss) {
+                station.stats.impaired += 1;
+                return;
+            }
         }
         let Some(head) = frame.data().first_chunk::<6>() else { return };
         let destination = Mac(*head);
@@ -344,6 +330,10 @@ impl World {
     }
 
     fn arrival(&mut self, link: &Link) -> Instant {
+        // Without jitter no number is drawn: this runs once for every frame.
+        if link.jitter.is_zero() {
+            return self.now + link.delay;
+        }
         let jitter = self.rng.below(link.jitter.as_nanos() as u64 + 1);
         self.now + link.delay + Duration::from_nanos(jitter)
     }

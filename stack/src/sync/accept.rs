@@ -1,6 +1,6 @@
 //! A listener: the queue of accepted connections on their way to the application, and who waits for one.
 
-use super::atomic::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering, UnsafeCell};
+use super::atomic::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering, UnsafeCell, spin_hint};
 use super::cell::Ended;
 use super::chunk_queue::Queue;
 use super::ready::{DETACHED, Mailbox, Ready};
@@ -160,7 +160,10 @@ impl<E> AcceptHalf<E> {
                 Accept::Empty | Accept::Busy if attempt == 0 => self.cell.waker.register(waker),
                 Accept::Empty => {}
                 // Who holds the lock may leave connections behind and will wake nobody. It holds it for one pop only.
-                Accept::Busy => waker.wake_by_ref(),
+                Accept::Busy => {
+                    waker.wake_by_ref();
+                    spin_hint();
+                }
             }
         }
         Poll::Pending

@@ -13,13 +13,13 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 // What the application tells. The first three are told once; the others stay.
-const TX_DATA: u32 = 1 << 2;
-const RX_CONSUMED: u32 = 1 << 3;
+pub(crate) const TX_DATA: u32 = 1 << 2;
+pub(crate) const RX_CONSUMED: u32 = 1 << 3;
 const OPTIONS: u32 = 1 << 4;
-const READ_DROPPED: u32 = 1 << 5;
-const WRITE_DROPPED: u32 = 1 << 6;
-const SHUTDOWN_WRITE: u32 = 1 << 7;
-const ABORT: u32 = 1 << 8;
+pub(crate) const READ_DROPPED: u32 = 1 << 5;
+pub(crate) const WRITE_DROPPED: u32 = 1 << 6;
+pub(crate) const SHUTDOWN_WRITE: u32 = 1 << 7;
+pub(crate) const ABORT: u32 = 1 << 8;
 // What the shard tells.
 const ESTABLISHED: u32 = 1 << 16;
 const RX_EOF: u32 = 1 << 17;
@@ -91,10 +91,7 @@ impl<E> Ready for Cell<E> {
 ///
 /// An active open makes them in the application and sends the shard's half as a command; a passive open makes them in
 /// the shard and sends the application's halves to the listener.
-pub fn connection<E>(
-    mailbox: &Arc<Mailbox<E>>,
-    options: u32,
-) -> (ReadHalf<E>, WriteHalf<E>, ShardHalf<E>) {
+pub fn connection<E>(mailbox: &Arc<Mailbox<E>>, options: u32) -> (ReadHalf<E>, WriteHalf<E>, ShardHalf<E>) {
     let cell = Arc::new(Cell {
         mailbox: Arc::clone(mailbox),
         state: AtomicU32::new(0),
@@ -305,35 +302,15 @@ impl<E> Cell<E> {
         self.options.load(Ordering::Acquire)
     }
 
-    pub(crate) fn update_options(self: &Arc<Self>, mut change: impl FnMut(u32) -> u32) {
-        let changed =
-            self.options.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(change(old)));
+    pub(crate) fn update_options(cell: &Arc<Self>, mut change: impl FnMut(u32) -> u32) {
+        let changed = cell.options.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(change(old)));
         debug_assert!(changed.is_ok(), "the change is always given");
-        self.mailbox.post_cell(self, OPTIONS);
+        Self::tell(cell, OPTIONS);
     }
 
-    pub(crate) fn tell_tx_data(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, TX_DATA);
-    }
-
-    pub(crate) fn tell_consumed(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, RX_CONSUMED);
-    }
-
-    pub(crate) fn tell_shutdown(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, SHUTDOWN_WRITE);
-    }
-
-    pub(crate) fn tell_abort(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, ABORT);
-    }
-
-    pub(crate) fn tell_read_dropped(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, READ_DROPPED);
-    }
-
-    pub(crate) fn tell_write_dropped(self: &Arc<Self>) {
-        self.mailbox.post_cell(self, WRITE_DROPPED);
+    /// Tells the shard: one of the constants above.
+    pub(crate) fn tell(cell: &Arc<Self>, what: u32) {
+        cell.mailbox.post_cell(cell, what);
     }
 }
 

@@ -50,9 +50,10 @@ impl ChunkQueue {
     /// # Safety
     /// The caller is the only consumer at this moment, and stays so during `f`.
     pub(crate) unsafe fn with_front<R>(&self, f: impl FnOnce(&mut Buf) -> R) -> Option<R> {
-        // SAFETY: the queue owns the chunk and lends it to the only consumer; the `Buf` made here is not dropped, also
-        // where `f` panics.
+        // SAFETY: the caller is the only consumer.
         let raw = unsafe { self.0.front() }?;
+        // SAFETY: the queue owns the chunk and lends it to the only consumer; the `Buf` made here is not dropped, also
+        // where `f` panics, so the queue stays the owner.
         let mut chunk = ManuallyDrop::new(unsafe { Buf::from_raw(raw) });
         Some(f(&mut chunk))
     }

@@ -29,10 +29,7 @@ pub enum PushError<T> {
 }
 
 /// Makes a queue for at most `capacity` (at least 1) commands whose pushes raise `signal`.
-pub fn commands<T>(
-    capacity: usize,
-    signal: StdArc<Signal>,
-) -> (CommandSender<T>, CommandReceiver<T>) {
+pub fn commands<T>(capacity: usize, signal: StdArc<Signal>) -> (CommandSender<T>, CommandReceiver<T>) {
     let shared = Arc::new(Shared {
         queue: Queue::new(),
         len: AtomicUsize::new(0),

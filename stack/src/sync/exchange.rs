@@ -24,10 +24,10 @@ impl Exchange {
     /// An empty buffer that holds `len` bytes after [`HEADROOM`]; fresh from the allocator where none is free.
     pub fn take(&self, len: usize) -> Buf {
         let class = SizeClass::for_len(len);
-        if let Some(buf) = self.take_class(class).filter(|buf| buf.tailroom() >= len) {
-            return buf;
-        }
-        Buf::new(class.capacity().max(len.saturating_add(HEADROOM)), HEADROOM)
+        let need = len.saturating_add(HEADROOM);
+        // What is larger than the largest class never comes from the free ones.
+        let free = if need <= class.capacity() { self.take_class(class) } else { None };
+        free.unwrap_or_else(|| Buf::new(class.capacity().max(need), HEADROOM))
     }
 
     /// A free buffer of `class`, emptied, with [`HEADROOM`], if there is one.

@@ -1,8 +1,8 @@
 //! The application's halves of a connection. The reader's side and the writer's share nothing but the state word, so
 //! they may live on different threads.
 
-use super::atomic::Arc;
-use super::cell::{Cell, Ended, Status};
+use super::atomic::{Arc, spin_hint};
+use super::cell::{self, Cell, Ended, Status};
 use super::ready::Mailbox;
 use crate::buffer::Buf;
 use crate::wire::FlowKey;
@@ -46,7 +46,8 @@ struct Reading<'a, E>(&'a Arc<Cell<E>>);
 
 impl<'a, E> Reading<'a, E> {
     fn try_new(cell: &'a Arc<Cell<E>>) -> Option<Self> {
-        cell.try_lock_read().then_some(Self(cell))
+        // Lazily: a guard made in vain would unlock what another thread has locked.
+        cell.try_lock_read().then(|| Self(cell))
     }
 }
 
@@ -88,7 +89,7 @@ impl<E> ReadHalf<E> {
 
     /// Changes the socket options and tells the shard. `change` may run more than once.
     pub fn update_options(&self, change: impl FnMut(u32) -> u32) {
-        self.cell.update_options(change);
+        Cell::update_options(&self.cell, change);
     }
 
     /// Whether `write` is the other half of the same connection.
@@ -125,7 +126,7 @@ impl<E> ReadHalf<E> {
             return self.nothing(status);
         }
         if n > 0 && self.cell.add_consumed(n as u32) {
-            self.cell.tell_consumed();
+            Cell::tell(&self.cell, cell::RX_CONSUMED);
         }
         Read::Data(n)
     }
@@ -160,12 +161,7 @@ impl<E> ReadHalf<E> {
     }
 
     /// As [`ReadHalf::read`], and where there is nothing now registers `waker`.
-    pub fn poll_read(
-        &self,
-        waker: &Waker,
-        max: usize,
-        mut f: impl FnMut(&[u8]),
-    ) -> Poll<Read<'_, E>> {
+    pub fn poll_read(&self, waker: &Waker, max: usize, mut f: impl FnMut(&[u8])) -> Poll<Read<'_, E>> {
         self.poll(waker, || self.read(max, &mut f))
     }
 
@@ -194,6 +190,7 @@ impl<E> ReadHalf<E> {
             Read::Busy => {
                 // Who holds the lock may leave data behind and will wake nobody. It holds it for one copy only.
                 waker.wake_by_ref();
+                spin_hint();
                 Poll::Pending
             }
             other => Poll::Ready(other),
@@ -205,7 +202,7 @@ impl<E> Drop for ReadHalf<E> {
     fn drop(&mut self) {
         // The waker's drop is foreign code and belongs here, not where the shard drops the cell.
         drop(self.cell.read_waker().take());
-        self.cell.tell_read_dropped();
+        Cell::tell(&self.cell, cell::READ_DROPPED);
     }
 }
 
@@ -247,7 +244,7 @@ impl<E> WriteHalf<E> {
 
     /// Changes the socket options and tells the shard. `change` may run more than once.
     pub fn update_options(&self, change: impl FnMut(u32) -> u32) {
-        self.cell.update_options(change);
+        Cell::update_options(&self.cell, change);
     }
 
     /// Waits for the handshake.
@@ -316,19 +313,19 @@ impl<E> WriteHalf<E> {
 
     /// Tells the shard of the chunks that were pushed.
     pub fn notify(&self) {
-        self.cell.tell_tx_data();
+        Cell::tell(&self.cell, cell::TX_DATA);
     }
 
     /// Shuts the sending direction down: what was queued is sent, then a FIN.
     pub fn shutdown(&self) {
-        self.cell.tell_shutdown();
+        Cell::tell(&self.cell, cell::SHUTDOWN_WRITE);
         // A task of the same half that waits for room is to learn of it.
         self.cell.write_waker().wake();
     }
 
     /// Wants the connection reset.
     pub fn abort(&self) {
-        self.cell.tell_abort();
+        Cell::tell(&self.cell, cell::ABORT);
     }
 }
 
@@ -336,6 +333,6 @@ impl<E> Drop for WriteHalf<E> {
     fn drop(&mut self) {
         // As in the read half.
         drop(self.cell.write_waker().take());
-        self.cell.tell_write_dropped();
+        Cell::tell(&self.cell, cell::WRITE_DROPPED);
     }
 }

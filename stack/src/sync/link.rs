@@ -2,15 +2,11 @@
 //! copied or allocated, and neither end can miss that there is something to take or room again.
 
 use super::Signal;
+use super::atomic::{AtomicBool, Ordering, fence};
 use crate::buffer::Buf;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-#[cfg(not(loom))]
-use core::sync::atomic::{AtomicBool, Ordering, fence};
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicBool, Ordering, fence};
 
 /// The sender's mark that it found no room. The sender marks and looks again; the receiver takes and then looks at the
 /// mark; with a full fence between the two steps of each, at least one of them sees the other.

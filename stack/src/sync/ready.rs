@@ -104,12 +104,7 @@ unsafe impl<E: Send + Sync> Send for Inbox<E> {}
 impl<E> Inbox<E> {
     /// The inbox of a new shard, which rings `signal` and exchanges free buffers through `exchange`.
     pub fn new(signal: StdArc<Signal>, exchange: Exchange) -> Self {
-        let mailbox = Mailbox {
-            cells: ReadyList::new(),
-            listeners: ReadyList::new(),
-            signal,
-            exchange,
-        };
+        let mailbox = Mailbox { cells: ReadyList::new(), listeners: ReadyList::new(), signal, exchange };
         Self { mailbox: Arc::new(mailbox), cells: Chain::empty(), listeners: Chain::empty() }
     }
 

@@ -27,11 +27,8 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 
 /// Makes a reply slot.
 pub fn reply<T>() -> (ReplySender<T>, ReplyReceiver<T>) {
-    let shared = Arc::new(Shared {
-        state: AtomicU8::new(0),
-        value: UnsafeCell::new(None),
-        waker: WakerSlot::new(),
-    });
+    let shared =
+        Arc::new(Shared { state: AtomicU8::new(0), value: UnsafeCell::new(None), waker: WakerSlot::new() });
     (ReplySender(Arc::clone(&shared)), ReplyReceiver(shared))
 }
 

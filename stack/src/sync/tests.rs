@@ -72,7 +72,8 @@ fn every_waiter_of_a_slot_is_woken_and_each_is_kept_once() {
         slot.register(waker);
     }
     let together = slot.take().expect("three wait");
-    together.clone().wake();
+    let copy = together.clone();
+    copy.wake();
     together.wake_by_ref();
     assert_eq!((a.wakes(), b.wakes(), c.wakes()), (2, 2, 2));
     assert!(slot.take().is_none());
@@ -168,7 +169,10 @@ fn a_connection_carries_bytes_both_ways_and_tells_each_side_what_the_other_did()
     assert_eq!(shard.consumed(), 9);
     assert_eq!(read.read(7, |_| ()), Read::Eof);
     assert_eq!(read.read(0, |_| ()), Read::Data(0));
-    assert!(inbox.mailbox().exchange().take_class(SizeClass::Small).is_some(), "a read chunk can be used again");
+    assert!(
+        inbox.mailbox().exchange().take_class(SizeClass::Small).is_some(),
+        "a read chunk can be used again"
+    );
 
     // The end.
     write.shutdown();

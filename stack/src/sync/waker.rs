@@ -1,7 +1,7 @@
 //! Who is to be woken: a slot that tasks register in and that the other side takes from, and the list that carries
 //! wakers from a turn to the moment after it.
 
-use super::atomic::{AtomicU8, Ordering, UnsafeCell};
+use super::atomic::{AtomicU8, Ordering, UnsafeCell, spin_hint};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -42,7 +42,8 @@ impl WakerSlot {
         // Cloning is foreign code, so it happens before the slot is held.
         let fresh = waker.clone();
         if self.state.compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire).is_err() {
-            return fresh.wake();
+            fresh.wake();
+            return spin_hint();
         }
         // SAFETY: the state says that the cell is ours.
         let surplus = self.waker.with_mut(|slot| unsafe {
@@ -160,9 +161,10 @@ pub(crate) fn wake_guarded(waker: Waker) {
     if cfg!(loom) {
         return waker.wake();
     }
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // Its drop is foreign code too.
-        core::mem::forget(payload);
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) else { return };
+    // What it panicked with has a drop, which is foreign code too.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        core::mem::forget(again);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Context};
 use super::error::IoError;
+use super::stamp::Stamp;
 use super::state::{Common, Fin, Phase, Synchronized, TcpState};
 use crate::buffer::{Buf, SendQueue};
 use crate::settings;
@@ -15,7 +16,7 @@ impl Connection {
         match &mut self.phase {
             Phase::SynSent(syn) => (!syn.shutdown).then_some(&mut syn.queue).ok_or(IoError::Shutdown),
             Phase::SynReceived(syn) => (!syn.shutdown).then_some(&mut syn.queue).ok_or(IoError::Shutdown),
-            Phase::Synchronized(s) => match s.state {
+            Phase::Synchronized(s) => match s.snd.state {
                 TcpState::Closed => Err(IoError::Ended),
                 state if state.may_send() => Ok(&mut s.snd.queue),
                 _ => Err(IoError::Shutdown),
@@ -81,6 +82,22 @@ impl Connection {
         Ok(())
     }
 
+    /// As [`push`](Self::push), also without room: for what an application wrote before it went away, which is bounded
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// The chunk, with [`IoError::Shutdown`] or [`IoError::Ended`].
+    pub fn push_last(&mut self, ctx: &mut Context<'_>, chunk: Buf) -> Result<(), (Buf, IoError)> {
+        let queue = match self.send_queue_mut() {
+            Ok(queue) => queue,
+            Err(error) => return Err((chunk, error)),
+        };
+        let was_empty = queue.is_empty();
+        queue.push(chunk);
+        self.on_queued(ctx, was_empty);
+        Ok(())
+    }
+
     fn on_queued(&mut self, ctx: &mut Context<'_>, was_empty: bool) {
         if let Phase::Synchronized(s) = &mut self.phase {
             s.on_queued(&self.common, ctx, was_empty);
@@ -98,6 +115,7 @@ impl Connection {
         }
         let n = s.rcv.queue.read(ctx.pool, out);
         s.on_consumed(&self.common, ctx, n);
+        s.forget_urgent(&mut self.common);
         Ok(n)
     }
 
@@ -146,6 +164,7 @@ impl Connection {
         if let Phase::Synchronized(s) = &mut self.phase {
             s.rcv.popped = s.rcv.popped.saturating_sub(bytes as u32);
             s.on_consumed(&self.common, ctx, bytes);
+            s.forget_urgent(&mut self.common);
         }
     }
 
@@ -172,10 +191,10 @@ impl Synchronized {
     pub(super) fn on_queued(&mut self, common: &Common, ctx: &Context<'_>, was_empty: bool) {
         if was_empty && self.snd.flight() == 0 && self.snd.fin == Fin::No {
             // RFC 5681, Section 4.1: after an idle RTO the window that was measured says nothing any more.
-            if ctx.now.since(self.progress_at) > self.snd.rtt.rto() {
+            if self.snd.progress_at.age(ctx.now) > self.snd.rtt.rto() {
                 self.snd.control.on_idle(u32::from(self.snd.mss), ctx.settings);
             }
-            self.progress_at = ctx.now;
+            self.snd.progress_at = Stamp::new(ctx.now);
         }
         self.update_timer(common, ctx);
     }

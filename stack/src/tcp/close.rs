@@ -3,6 +3,7 @@
 use super::connection::{Connection, Context};
 use super::error::CloseReason;
 use super::outcome::Outcome;
+use super::stamp::Stamp;
 use super::state::{Fin, Phase, TcpState};
 use super::transition::Event;
 use core::time::Duration;
@@ -14,11 +15,11 @@ impl Connection {
             // RFC 9293, Section 3.10.4 lets a CLOSE here delete the connection; `close` does. A half-close keeps what is queued.
             Phase::SynSent(syn) => syn.shutdown = true,
             Phase::SynReceived(syn) => syn.shutdown = true,
-            Phase::Synchronized(s) if s.state.may_send() => {
+            Phase::Synchronized(s) if s.snd.state.may_send() => {
                 s.go(Event::Close);
                 s.snd.fin = Fin::Queued;
                 if s.snd.flight() == 0 && s.snd.queue.is_empty() {
-                    s.progress_at = ctx.now;
+                    s.snd.progress_at = Stamp::new(ctx.now);
                 }
                 s.update_timer(&self.common, ctx);
             }
@@ -67,7 +68,7 @@ impl Connection {
             Phase::Synchronized(s) => {
                 let (seq, ack) = s.reset_numbers();
                 let closed = Outcome::closed(CloseReason::Aborted);
-                match s.state {
+                match s.snd.state {
                     TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {
                         closed.with_reset(seq, ack)
                     }

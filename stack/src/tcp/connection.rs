@@ -3,9 +3,10 @@
 use super::congestion::Control;
 use super::icmp::IcmpError;
 use super::options::{MIN_MSS, Options};
-use super::outcome::{Events, Outcome};
+use super::outcome::{End, Events, Outcome};
 use super::rtt::Rtt;
-use super::state::{Common, Fin, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
+use super::stamp::Stamp;
+use super::state::{Common, Fin, Flags, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
 use super::transition::{self, Event};
 use super::{CloseReason, ConnectError, Handshake, keepalive, window};
 use crate::base::Instant;
@@ -45,7 +46,7 @@ pub struct Connection {
 }
 
 // The share of an idle connection in "at most 1 KiB each" (`docs`): a million of them fit into memory.
-const _: () = assert!(size_of::<Connection>() <= 352);
+const _: () = assert!(size_of::<Connection>() <= 320);
 
 impl Common {
     pub(super) fn new(
@@ -62,6 +63,7 @@ impl Common {
             nodelay: options.nodelay || !settings.nagle,
             orphan: false,
             ts_offset,
+            heard_at: Stamp::new(now),
             rare: None,
         };
         common.apply(options, settings, now);
@@ -98,7 +100,6 @@ impl Synchronized {
     pub(super) fn new(our_mss: u16, begin: Begin<'_>) -> Self {
         let Begin { handshake, queue, settings, now, receive_max } = begin;
         let Handshake { peer, iss, irs, .. } = *handshake;
-        let timestamps = peer.ts_recent.is_some();
         let mut rtt = Rtt::new(settings);
         if handshake.retransmitted {
             rtt.on_handshake_timeout(settings);
@@ -111,9 +112,7 @@ impl Synchronized {
             nxt: iss + 1,
             wnd: handshake.peer_window,
             max_wnd: handshake.peer_window,
-            // RFC 9293, Section 3.10.7.4: SND.WL1 and SND.WL2 are those of the segment that completed the handshake.
             wl1: irs,
-            wl2: iss + 1,
             timed_seq: iss + 1,
             timed_at: 0,
             queue,
@@ -126,14 +125,13 @@ impl Synchronized {
             retries: 0,
             mode: Mode::Open,
             fin: Fin::No,
-            sack: peer.sack,
-            timestamps,
-            timing: false,
-            head: false,
-            probe: false,
-            probing: false,
-            cwnd_limited: false,
+            flags: Flags::default(),
+            progress_at: Stamp::new(now),
+            timer: Timer::Off,
+            state: TcpState::Established,
         };
+        snd.flags.set(Flags::SACK, peer.sack);
+        snd.flags.set(Flags::TIMESTAMPS, peer.ts_recent.is_some());
         // RFC 6691: what options take comes off the payload, never off the MSS that is announced.
         snd.mss = full - snd.option_bytes();
         snd.control = Control::new(settings, u32::from(snd.mss), handshake.retransmitted);
@@ -154,22 +152,32 @@ impl Synchronized {
             ack_now: false,
             gap: false,
         };
-        Self {
-            state: TcpState::Established,
-            timer: Timer::Off,
-            timer_at: Instant::FAR_FUTURE,
-            ack_at: Instant::FAR_FUTURE,
-            progress_at: now,
-            heard_at: now,
-            snd,
-            rcv,
-        }
+        Self { timer_at: Instant::FAR_FUTURE, ack_at: Instant::FAR_FUTURE, snd, rcv }
+    }
+
+    /// The connection has left for TIME-WAIT or for good; only its owner does not know yet.
+    #[inline]
+    fn is_over(&self) -> bool {
+        matches!(self.snd.state, TcpState::TimeWait | TcpState::Closed)
+    }
+
+    /// Closed for good: nothing is in flight, queued, owed or waited for any more.
+    fn fall_silent(&mut self) {
+        self.snd.state = TcpState::Closed;
+        self.stop_timer();
+        self.ack_at = Instant::FAR_FUTURE;
+        self.rcv.ack_now = false;
+        let snd = &mut self.snd;
+        snd.nxt = snd.una;
+        snd.fin = Fin::No;
+        snd.mode = Mode::Open;
+        snd.flags.set(Flags::HEAD.with(Flags::PROBE).with(Flags::PROBING), false);
     }
 
     /// Moves to the state after `event`.
     pub(super) fn go(&mut self, event: Event) {
-        if let Some(state) = transition::next(self.state, event) {
-            self.state = state;
+        if let Some(state) = transition::next(self.snd.state, event) {
+            self.snd.state = state;
         }
     }
 }
@@ -199,6 +207,7 @@ impl Connection {
         payload: &mut Option<Buf>,
     ) -> Outcome {
         let outcome = match &mut self.phase {
+            Phase::Synchronized(s) if s.is_over() => Outcome::discard(Discard::TcpNoConnection),
             Phase::Synchronized(s) => s.on_segment(&mut self.common, ctx, header, payload),
             Phase::SynSent(_) => self.on_segment_syn_sent(ctx, header, payload),
             Phase::SynReceived(_) => self.on_segment_syn_received(ctx, header, payload),
@@ -228,18 +237,16 @@ impl Connection {
 
     /// Gives back what nobody needs any more, once there is an end.
     pub(super) fn finish(&mut self, ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
-        if matches!(outcome.end, Some(super::End::Closed(_))) {
-            self.release_sending(ctx);
-            match &mut self.phase {
-                Phase::Synchronized(s) => {
-                    s.state = TcpState::Closed;
-                    s.timer = Timer::Off;
-                    s.timer_at = Instant::FAR_FUTURE;
-                    s.ack_at = Instant::FAR_FUTURE;
-                    s.rcv.ack_now = false;
+        match outcome.end {
+            None => return outcome,
+            Some(End::TimeWait(_)) => self.release_sending(ctx),
+            Some(End::Closed(_)) => {
+                self.release_sending(ctx);
+                match &mut self.phase {
+                    Phase::Synchronized(s) => s.fall_silent(),
+                    Phase::SynSent(_) | Phase::SynReceived(_) => self.phase = Phase::Closed,
+                    Phase::Closed => {}
                 }
-                Phase::SynSent(_) | Phase::SynReceived(_) => self.phase = Phase::Closed,
-                Phase::Closed => {}
             }
         }
         outcome
@@ -274,7 +281,7 @@ impl Connection {
         match &self.phase {
             Phase::SynSent(_) => TcpState::SynSent,
             Phase::SynReceived(_) => TcpState::SynReceived,
-            Phase::Synchronized(s) => s.state,
+            Phase::Synchronized(s) => s.snd.state,
             Phase::Closed => TcpState::Closed,
         }
     }
@@ -296,7 +303,25 @@ impl Connection {
 
     /// Changes what the application chose, at any time.
     pub fn set_options(&mut self, ctx: &mut Context<'_>, options: &Options) {
-        self.common.apply(options, ctx.settings, ctx.now);
+        if !matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
+            self.common.apply(options, ctx.settings, ctx.now);
+        }
+    }
+
+    /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
+    /// where the settings turn Nagle's algorithm off.
+    pub fn options(&self) -> Options {
+        let rare = self.common.rare.as_deref();
+        let keepalive = rare.and_then(|rare| rare.keepalive.as_ref());
+        Options {
+            nodelay: self.common.nodelay,
+            keepalive: keepalive.is_some(),
+            keepalive_times: keepalive.map(|keepalive| keepalive.times),
+            user_timeout: rare.and_then(|rare| rare.user_timeout),
+            linger: rare.and_then(|rare| rare.linger),
+            receive_window_max: rare.and_then(|rare| rare.receive_window_max),
+            send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
+        }
     }
 
     /// Becomes ESTABLISHED.
@@ -334,6 +359,8 @@ impl Events {
 impl Synchronized {
     /// Our RST: RFC 9293, Section 3.10.5.
     pub(super) fn reset_numbers(&self) -> (SeqNum, Option<SeqNum>) {
-        (self.snd.nxt, Some(self.rcv.nxt))
+        // A probe's byte lies beyond the peer's window, and so would an RST after it: RFC 5961, Section 3.2 has it dropped.
+        let seq = if self.snd.flags.has(Flags::PROBING) { self.snd.una } else { self.snd.nxt };
+        (seq, Some(self.rcv.nxt))
     }
 }

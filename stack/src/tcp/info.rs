@@ -2,7 +2,7 @@
 
 use super::TcpState;
 use super::connection::Connection;
-use super::state::{Mode, Phase};
+use super::state::{Flags, Mode, Phase};
 use core::time::Duration;
 
 /// A look at one connection. Bytes and segments are of TCP payload.
@@ -60,7 +60,7 @@ impl Connection {
         let Phase::Synchronized(s) = &self.phase else { return None };
         let rare = self.common.rare.as_ref();
         Some(Info {
-            state: s.state,
+            state: s.snd.state,
             send_mss: u32::from(s.snd.mss),
             rtt: s.snd.rtt.srtt(),
             rtt_var: s.snd.rtt.rttvar(),
@@ -80,8 +80,8 @@ impl Connection {
             recovering: s.snd.mode != Mode::Open,
             retransmitted: rare.map_or(0, |r| r.retransmitted_segments),
             window_scale: (s.snd.scale, s.rcv.scale),
-            sack: s.snd.sack,
-            timestamps: s.snd.timestamps,
+            sack: s.snd.flags.has(Flags::SACK),
+            timestamps: s.snd.flags.has(Flags::TIMESTAMPS),
         })
     }
 }

@@ -22,6 +22,7 @@ pub mod reassembly;
 mod retransmit;
 pub mod rtt;
 pub mod sack;
+mod stamp;
 pub mod state;
 mod syn_sent;
 #[cfg(test)]

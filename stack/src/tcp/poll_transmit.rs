@@ -5,7 +5,7 @@ use super::connection::{Connection, Context};
 use super::outcome::Outgoing;
 use super::reassembly::sack_option;
 use super::retransmit::Piece;
-use super::state::{Common, Fin, Mode, Phase, Synchronized, TcpState, Timer};
+use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
 use super::{timestamps, window};
 use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 
@@ -82,26 +82,28 @@ impl Synchronized {
     }
 
     fn sack_blocks(&self, common: &Common) -> SackBlocks {
-        if !self.snd.sack || !self.rcv.gap {
+        if !self.snd.flags.has(Flags::SACK) || !self.rcv.gap {
             return SackBlocks::default();
         }
         let held = common.rare.as_ref().and_then(|rare| rare.reassembly.as_ref());
-        sack_option(None, held, if self.snd.timestamps { 3 } else { 4 })
+        sack_option(None, held, if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 })
     }
 
     #[inline]
     fn next(&self, common: &Common, max_super: u32) -> Next {
         let snd = &self.snd;
-        if snd.mode != Mode::Open || snd.head {
+        if snd.mode != Mode::Open || snd.flags.has(Flags::HEAD) {
             let mss = self.segment_payload(common);
-            if snd.head {
+            if snd.flags.has(Flags::HEAD) {
                 if let Some(piece) = snd.head_piece(common, mss) {
                     return Next::Again(piece, Again::Head);
                 }
             }
             let pipe = snd.pipe(common);
             if snd.control.cwnd().saturating_sub(pipe) >= mss {
-                if let Some(piece) = snd.next_lost(common, mss) {
+                // RFC 9293, Section 3.8.6: what a shrunk window left outside is not sent again.
+                let piece = snd.next_lost(common, mss).filter(|piece| piece.0.since(snd.una) < snd.wnd);
+                if let Some(piece) = piece {
                     return Next::Again(piece, Again::Lost);
                 }
             }
@@ -111,11 +113,11 @@ impl Synchronized {
             if new != Next::Nothing {
                 return new;
             }
-            if snd.probe && snd.flight() <= 1 {
+            if snd.flags.has(Flags::PROBE) && snd.flight() <= 1 {
                 return Next::Probe;
             }
         }
-        if snd.probe && snd.probing {
+        if snd.flags.has(Flags::PROBE) && snd.flags.has(Flags::PROBING) {
             return Next::Probe;
         }
         if snd.mode == Mode::Fast {
@@ -178,13 +180,22 @@ impl Synchronized {
         if send { Next::Data(len) } else { Next::Nothing }
     }
 
+    /// Whether something new could go out now.
+    pub(super) fn can_send_new(&self, common: &Common) -> bool {
+        (self.snd.unsent() > 0 || self.snd.fin == Fin::Queued) && self.next_new(common, 0) != Next::Nothing
+    }
+
     pub(super) fn poll_transmit(
         &mut self,
         common: &mut Common,
         ctx: &mut Context<'_>,
         max_super: usize,
     ) -> Option<Outgoing> {
-        let max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
+        let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
+        if self.urgent_ahead(common) {
+            // The pointer counts from each segment's own sequence number: a device cannot cut what carries one.
+            max_super = 0;
+        }
         let next = self.next(common, max_super);
         let (seq, len) = match next {
             Next::Nothing => return None,
@@ -224,15 +235,15 @@ impl Synchronized {
         rare.retransmitted_segments += 1;
         match again {
             Again::Head => {
-                self.snd.head = false;
+                self.snd.flags.set(Flags::HEAD, false);
                 rare.retransmitted_at = Some(ctx.now);
                 rare.high_rxt = rare.high_rxt.max(end);
             }
             Again::Lost => rare.high_rxt = rare.high_rxt.max(end),
             Again::Rescue => rare.rescue_rxt = rare.recovery_point,
         }
-        self.snd.timing = false;
-        if self.timer != Timer::Retransmit {
+        self.snd.flags.set(Flags::TIMING, false);
+        if self.snd.timer != Timer::Retransmit {
             self.arm_retransmit(common, ctx);
         }
     }
@@ -257,7 +268,7 @@ impl Synchronized {
         if past.gt(self.snd.nxt) {
             self.on_new(common, ctx, past, next);
         } else if next == Next::Probe {
-            self.snd.probe = false;
+            self.snd.flags.set(Flags::PROBE, false);
         }
         let window = self.rcv.advertise(common.our_mss);
         // Built in its final place: copying a header that was just written costs more than writing it.
@@ -276,7 +287,7 @@ impl Synchronized {
             len: len as usize,
             segment_size: 0,
         };
-        if self.snd.timestamps {
+        if self.snd.flags.has(Flags::TIMESTAMPS) {
             let value = timestamps::clock(ctx.now, common.ts_offset);
             out.header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
         }
@@ -300,31 +311,31 @@ impl Synchronized {
     fn on_new(&mut self, common: &Common, ctx: &Context<'_>, past: SeqNum, next: Next) {
         let snd = &mut self.snd;
         snd.nxt = past;
-        snd.probe = false;
+        snd.flags.set(Flags::PROBE, false);
         if next == Next::Probe && past.since(snd.una) > snd.wnd {
             // Beyond the window: the persist timer stays in charge, and nothing is timed.
-            snd.probing = true;
+            snd.flags.set(Flags::PROBING, true);
             return;
         }
-        if !snd.timing && snd.mode == Mode::Open {
-            snd.timing = true;
+        if !snd.flags.has(Flags::TIMING) && snd.mode == Mode::Open {
+            snd.flags.set(Flags::TIMING, true);
             snd.timed_seq = past;
             snd.timed_at = window::micros(ctx.now);
         }
-        snd.cwnd_limited = snd.flight() + u32::from(snd.mss) > snd.control.cwnd();
-        if self.timer != Timer::Retransmit {
+        snd.flags.set(Flags::CWND_LIMITED, snd.flight() + u32::from(snd.mss) > snd.control.cwnd());
+        if self.snd.timer != Timer::Retransmit {
             self.arm_retransmit(common, ctx);
         }
     }
 
     /// The record that takes over in TIME-WAIT.
     pub(super) fn time_wait(&self, common: &Common) -> super::time_wait::TimeWaitRecord {
-        debug_assert_eq!(self.state, TcpState::TimeWait);
+        debug_assert_eq!(self.snd.state, TcpState::TimeWait);
         super::time_wait::TimeWaitRecord {
             flow: common.flow,
             rcv_nxt: self.rcv.nxt,
             snd_nxt: self.snd.nxt,
-            ts_recent: self.snd.timestamps.then_some(self.rcv.ts_recent),
+            ts_recent: self.snd.flags.has(Flags::TIMESTAMPS).then_some(self.rcv.ts_recent),
             ts_offset: common.ts_offset,
             window: (self.rcv.window() >> self.rcv.scale).min(0xffff) as u16,
         }

@@ -3,20 +3,20 @@
 use super::CloseReason;
 use super::connection::Context;
 use super::outcome::Outcome;
-use super::state::{Common, Mode, Snd, Synchronized, Timer};
+use super::state::{Common, Flags, Mode, Snd, Synchronized, Timer};
 use crate::wire::SeqNum;
 
 impl Synchronized {
     /// Something is in flight (RFC 6298, Section 5.1 and 5.3); at the latest at the user timeout the timer has to look.
     #[inline]
     pub(super) fn arm_retransmit(&mut self, common: &Common, ctx: &Context<'_>) {
-        self.timer = Timer::Retransmit;
-        let give_up_at = self.progress_at + common.user_timeout(ctx.settings);
+        self.snd.timer = Timer::Retransmit;
+        let give_up_at = self.snd.progress_at.instant(ctx.now) + common.user_timeout(ctx.settings);
         self.timer_at = (ctx.now + self.snd.rtt.rto()).min(give_up_at);
     }
 
     pub(super) fn on_retransmit_timer(&mut self, common: &mut Common, ctx: &mut Context<'_>) -> Outcome {
-        let stalled = ctx.now.since(self.progress_at);
+        let stalled = self.snd.progress_at.age(ctx.now);
         // RFC 9293, Section 3.8.3: R2, as a count and as a time.
         if u32::from(self.snd.retries) >= ctx.settings.data_retries
             || stalled >= common.user_timeout(ctx.settings)
@@ -51,10 +51,10 @@ impl Synchronized {
         rare.high_rxt = una;
         rare.rescue_rxt = None;
         self.snd.mode = Mode::Loss;
-        self.snd.head = true;
+        self.snd.flags.set(Flags::HEAD, true);
         self.snd.dup_acks = 0;
         // Karn's algorithm (RFC 6298, Section 3): an ACK of a retransmitted segment says nothing of the round trip.
-        self.snd.timing = false;
+        self.snd.flags.set(Flags::TIMING, false);
     }
 
     /// An ACK that moved nothing while something is in flight: `sacked` bytes are new in the scoreboard.
@@ -63,7 +63,7 @@ impl Synchronized {
         match self.snd.mode {
             Mode::Loss => return,
             Mode::Fast => {
-                if !self.snd.sack {
+                if !self.snd.flags.has(Flags::SACK) {
                     self.snd.control.on_recovery_dup_ack(mss);
                 }
                 return;
@@ -81,7 +81,7 @@ impl Synchronized {
         }
         // RFC 6582, Section 3.2, step 1: duplicates caused by the last recovery's retransmissions start no new one.
         let point = common.rare.as_ref().and_then(|rare| rare.recovery_point);
-        if !self.snd.sack && point.is_some_and(|point| !una.gt(point)) {
+        if !self.snd.flags.has(Flags::SACK) && point.is_some_and(|point| !una.gt(point)) {
             return;
         }
         self.enter_fast(common, ctx);
@@ -93,7 +93,7 @@ impl Synchronized {
         // RFC 5681, Section 3.2, step 2: what limited transmit sent beyond the window does not count.
         let flight = self.snd.flight().min(self.snd.control.cwnd());
         self.snd.control.on_loss(ctx.now, flight, mss);
-        if !self.snd.sack {
+        if !self.snd.flags.has(Flags::SACK) {
             self.snd.control.on_fast_retransmit(u32::from(self.snd.dup_threshold), mss);
         }
         let rare = common.rare_mut();
@@ -101,8 +101,8 @@ impl Synchronized {
         rare.high_rxt = una;
         rare.rescue_rxt = None;
         self.snd.mode = Mode::Fast;
-        self.snd.head = true;
-        self.snd.timing = false;
+        self.snd.flags.set(Flags::HEAD, true);
+        self.snd.flags.set(Flags::TIMING, false);
         // RFC 6675, Section 5, step 4.3 leaves the timer; starting it gives the retransmission its full time.
         self.arm_retransmit(common, ctx);
     }
@@ -114,7 +114,7 @@ impl Synchronized {
         snd.dup_acks = 0;
         if snd.mode == Mode::Open {
             let srtt = snd.rtt.srtt();
-            snd.control.on_ack(ctx.now, acked, srtt, mss, snd.cwnd_limited);
+            snd.control.on_ack(ctx.now, acked, srtt, mss, snd.flags.has(Flags::CWND_LIMITED));
             if let Some(rare) = common.rare.as_mut() {
                 // An old point would seem to lie ahead once sequence numbers have wrapped.
                 rare.recovery_point = rare.recovery_point.filter(|point| !snd.una.gt(*point));
@@ -128,19 +128,19 @@ impl Synchronized {
             (Mode::Fast, true) => {
                 snd.control.on_recovery_exit(flight, mss);
                 snd.mode = Mode::Open;
-                snd.head = false;
+                snd.flags.set(Flags::HEAD, false);
             }
             (Mode::Fast, false) => {
-                if !snd.sack {
+                if !snd.flags.has(Flags::SACK) {
                     // RFC 6582, Section 3.2, step 3: a partial ACK shows the next loss.
                     snd.control.on_partial_ack(acked, mss);
-                    snd.head = true;
+                    snd.flags.set(Flags::HEAD, true);
                 }
             }
             (Mode::Loss, _) => {
                 let srtt = snd.rtt.srtt();
                 snd.control.on_ack(ctx.now, acked, srtt, mss, true);
-                snd.head = false;
+                snd.flags.set(Flags::HEAD, false);
                 if done {
                     snd.mode = Mode::Open;
                 }
@@ -159,13 +159,15 @@ impl Snd {
     pub(super) fn pipe(&self, common: &Common) -> u32 {
         match (self.mode, common.rare.as_ref()) {
             (Mode::Open, _) | (_, None) => self.flight(),
-            (Mode::Fast, Some(rare)) => match rare.scoreboard.as_ref().filter(|_| self.sack) {
-                Some(scoreboard) => {
-                    let (mss, threshold) = (u32::from(self.mss), u32::from(self.dup_threshold));
-                    scoreboard.pipe(self.una, self.nxt, rare.high_rxt, mss, threshold)
+            (Mode::Fast, Some(rare)) => {
+                match rare.scoreboard.as_ref().filter(|_| self.flags.has(Flags::SACK)) {
+                    Some(scoreboard) => {
+                        let (mss, threshold) = (u32::from(self.mss), u32::from(self.dup_threshold));
+                        scoreboard.pipe(self.una, self.nxt, rare.high_rxt, mss, threshold)
+                    }
+                    None => self.flight(),
                 }
-                None => self.flight(),
-            },
+            }
             (Mode::Loss, Some(rare)) => {
                 let again = rare.high_rxt.max(self.una);
                 let fresh = rare.recovery_point.unwrap_or(self.nxt).min(self.nxt).max(again);
@@ -186,7 +188,7 @@ impl Snd {
         match self.mode {
             Mode::Open => None,
             Mode::Fast => {
-                let scoreboard = rare.scoreboard.as_ref().filter(|_| self.sack)?;
+                let scoreboard = rare.scoreboard.as_ref().filter(|_| self.flags.has(Flags::SACK))?;
                 scoreboard.next_lost(self.una, self.nxt, rare.high_rxt, mss, threshold)
             }
             Mode::Loss => {
@@ -203,7 +205,7 @@ impl Snd {
     /// What may be lost, where there is nothing new to send (RFC 6675, Section 4, NextSeg, rules 3 and 4); the flag: it is the
     /// rescue of rule 4.
     pub(super) fn next_suspect(&self, common: &Common, mss: u32) -> Option<(Piece, bool)> {
-        if self.mode != Mode::Fast || !self.sack {
+        if self.mode != Mode::Fast || !self.flags.has(Flags::SACK) {
             return None;
         }
         let rare = common.rare.as_ref()?;

@@ -7,6 +7,7 @@ use super::options::{KeepaliveTimes, TIMESTAMPS_LEN};
 use super::reassembly::Reassembly;
 use super::rtt::Rtt;
 use super::sack::Scoreboard;
+use super::stamp::Stamp;
 use crate::base::Instant;
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::wire::{FlowKey, SeqNum};
@@ -107,6 +108,8 @@ pub(super) struct Common {
     /// The application is gone.
     pub(super) orphan: bool,
     pub(super) ts_offset: u32,
+    /// When an acceptable segment last came.
+    pub(super) heard_at: Stamp,
     /// What few connections have.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -223,15 +226,9 @@ pub(super) enum Timer {
 /// All states from ESTABLISHED on.
 #[derive(Debug)]
 pub(super) struct Synchronized {
-    pub(super) state: TcpState,
-    pub(super) timer: Timer,
     pub(super) timer_at: Instant,
     /// When the delayed ACK is due; the far future: none is owed.
     pub(super) ack_at: Instant,
-    /// When `snd_una` last moved, or the first byte was queued after it had caught up.
-    pub(super) progress_at: Instant,
-    /// When an acceptable segment last came.
-    pub(super) heard_at: Instant,
     pub(super) snd: Snd,
     pub(super) rcv: Rcv,
 }
@@ -257,6 +254,41 @@ pub(super) enum Fin {
     Sent,
 }
 
+/// What is true of the sending side or not.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Flags(u8);
+
+impl Flags {
+    /// SACK is agreed.
+    pub(super) const SACK: Self = Self(1);
+    /// Timestamps are agreed.
+    pub(super) const TIMESTAMPS: Self = Self(2);
+    /// A segment is being timed.
+    pub(super) const TIMING: Self = Self(4);
+    /// The first segment is to be retransmitted whatever the congestion window says.
+    pub(super) const HEAD: Self = Self(8);
+    /// A window probe waits to be transmitted.
+    pub(super) const PROBE: Self = Self(16);
+    /// A window probe is in flight.
+    pub(super) const PROBING: Self = Self(32);
+    /// The congestion window limited what was sent last.
+    pub(super) const CWND_LIMITED: Self = Self(64);
+
+    #[inline]
+    pub(super) const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, flags: Self, on: bool) {
+        if on { self.0 |= flags.0 } else { self.0 &= !flags.0 }
+    }
+
+    pub(super) const fn with(self, flags: Self) -> Self {
+        Self(self.0 | flags.0)
+    }
+}
+
 /// The sending side.
 #[derive(Debug)]
 pub(super) struct Snd {
@@ -267,7 +299,6 @@ pub(super) struct Snd {
     /// MAX.SND.WND (RFC 5961, Section 5.2).
     pub(super) max_wnd: u32,
     pub(super) wl1: SeqNum,
-    pub(super) wl2: SeqNum,
     /// The segment that is being timed ends here ...
     pub(super) timed_seq: SeqNum,
     /// ... and was sent at this time in microseconds (modulo 2³²).
@@ -285,17 +316,13 @@ pub(super) struct Snd {
     pub(super) retries: u8,
     pub(super) mode: Mode,
     pub(super) fin: Fin,
-    pub(super) sack: bool,
-    pub(super) timestamps: bool,
-    /// A segment is being timed.
-    pub(super) timing: bool,
-    /// The first segment is to be retransmitted whatever the congestion window says.
-    pub(super) head: bool,
-    /// A window probe waits to be transmitted.
-    pub(super) probe: bool,
-    /// A window probe is in flight.
-    pub(super) probing: bool,
-    pub(super) cwnd_limited: bool,
+    pub(super) flags: Flags,
+    /// When `una` last moved, or the first byte was queued after it had caught up.
+    pub(super) progress_at: Stamp,
+    /// What `timer_at` waits for.
+    pub(super) timer: Timer,
+    /// The state belongs to both sides; it stands here because here it costs no padding.
+    pub(super) state: TcpState,
 }
 
 impl Snd {
@@ -319,7 +346,7 @@ impl Snd {
 
     /// Bytes that options take in every segment.
     pub(super) fn option_bytes(&self) -> u16 {
-        if self.timestamps { TIMESTAMPS_LEN } else { 0 }
+        if self.flags.has(Flags::TIMESTAMPS) { TIMESTAMPS_LEN } else { 0 }
     }
 }
 

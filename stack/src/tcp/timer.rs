@@ -30,7 +30,7 @@ impl Synchronized {
             self.rcv.ack_now = true;
         }
         if ctx.now >= self.timer_at {
-            let outcome = match self.timer {
+            let outcome = match self.snd.timer {
                 Timer::Off => Outcome::NONE,
                 Timer::Retransmit => self.on_retransmit_timer(common, ctx),
                 Timer::Persist => self.on_persist_timer(common, ctx),
@@ -53,8 +53,8 @@ impl Synchronized {
         }
         match &mut rare.keepalive {
             Some(keepalive) if ctx.now >= keepalive.at => {
-                let busy = self.snd.flight() > 0 || self.timer == Timer::Persist;
-                match keepalive.on_timer(ctx.now, self.heard_at, busy) {
+                let busy = self.snd.flight() > 0 || self.snd.timer == Timer::Persist;
+                match keepalive.on_timer(ctx.now, common.heard_at.instant(ctx.now), busy) {
                     Ok(()) => Outcome::NONE,
                     Err(reason) => self.abandon(reason),
                 }
@@ -70,7 +70,7 @@ impl Synchronized {
     }
 
     pub(super) fn stop_timer(&mut self) {
-        self.timer = Timer::Off;
+        self.snd.timer = Timer::Off;
         self.timer_at = Instant::FAR_FUTURE;
     }
 
@@ -79,19 +79,19 @@ impl Synchronized {
     #[inline]
     pub(super) fn update_timer(&mut self, common: &Common, ctx: &Context<'_>) {
         if self.snd.flight() > 0 {
-            if self.timer == Timer::Off {
+            if self.snd.timer == Timer::Off {
                 self.arm_retransmit(common, ctx);
             }
         } else if self.snd.unsent() > 0 || self.snd.fin == Fin::Queued {
-            if self.timer != Timer::Persist {
+            if self.snd.timer != Timer::Persist {
                 self.arm_persist(common, ctx);
             }
-        } else if self.state == TcpState::FinWait2 && common.orphan {
-            if self.timer != Timer::FinWait2 {
-                self.timer = Timer::FinWait2;
+        } else if self.snd.state == TcpState::FinWait2 && common.orphan {
+            if self.snd.timer != Timer::FinWait2 {
+                self.snd.timer = Timer::FinWait2;
                 self.timer_at = ctx.now + ctx.settings.fin_wait2;
             }
-        } else if self.timer != Timer::Off {
+        } else if self.snd.timer != Timer::Off {
             self.stop_timer();
         }
     }

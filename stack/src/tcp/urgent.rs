@@ -47,11 +47,28 @@ impl Synchronized {
         let up = mark(header, ctx.settings);
         let known = common.rare.as_ref().and_then(|rare| rare.rcv_up);
         let news = up.gt(self.rcv.nxt) && known.is_none_or(|known| up.gt(known));
-        if !news || !self.state.may_receive() {
+        if !news || !self.snd.state.may_receive() {
             return Events::NONE;
         }
         common.rare_mut().rcv_up = Some(up);
         Events::URGENT
+    }
+
+    /// Whether segments to come carry the urgent pointer. A mark that is acknowledged is forgotten, before sequence numbers
+    /// wrap around to it.
+    #[inline]
+    pub(super) fn urgent_ahead(&self, common: &mut Common) -> bool {
+        let Some(rare) = common.rare.as_mut() else { return false };
+        rare.snd_up = rare.snd_up.filter(|up| up.gt(self.snd.una));
+        rare.snd_up.is_some()
+    }
+
+    /// The application passed the received mark: it is forgotten likewise.
+    #[inline]
+    pub(super) fn forget_urgent(&self, common: &mut Common) {
+        let Some(rare) = common.rare.as_mut() else { return };
+        let next = self.rcv.nxt - self.rcv.queue.len() as u32;
+        rare.rcv_up = rare.rcv_up.filter(|up| up.gt(next));
     }
 
     /// The urgent pointer of a segment that starts at `seq`, where the mark is ahead of it and within reach.

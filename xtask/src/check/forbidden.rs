@@ -60,8 +60,7 @@ fn is_atomic(tokens: &[Token], at: usize) -> bool {
     let integer = kind.strip_prefix(['I', 'U']).is_some_and(|rest| {
         rest == "size" || (!rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
     });
-    // `sync::atomic`, also as `use …::atomic;`
-    let path = name == "atomic" && at > 0 && tokens[at - 1].is_punct(':');
+    let path = name == "atomic" && at > 2 && tokens[at - 1].is_punct(':') && tokens[at - 3].is_ident("sync");
     integer || matches!(kind, "Bool" | "Ptr" | "Waker" | "Cell") || path
 }
 
@@ -113,7 +112,7 @@ mod tests {
             ),
             (
                 "stack/src/tcp/rtt.rs",
-                "#![deny(unsafe_code)] struct MutexLike; fn spin(spin: u8) {} struct AtomicFragment;",
+                "#![deny(unsafe_code)] struct MutexLike; fn spin(spin: u8) {} struct AtomicFragment; fn g() { Ident::atomic() }",
             ),
             ("stack/tests/netns.rs", "unsafe fn f() {}"),
         ] {

@@ -11,7 +11,7 @@ use synward::settings::{Diagnostic, Document, Format, Severity};
 use crate::output::{RED, YELLOW, styled};
 
 /// Reads a file; never more of it than a settings file may have.
-pub(super) fn read(path: &Path) -> Result<Document, String> {
+pub(crate) fn read(path: &Path) -> Result<Document, String> {
     let shown = path.display();
     let file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
     let mut bytes = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<Document, String> {
 }
 
 /// `FILE:LINE: error: message`.
-pub(super) fn show(path: &Path, diagnostic: &Diagnostic) -> String {
+pub(crate) fn show(path: &Path, diagnostic: &Diagnostic) -> String {
     let style = match diagnostic.severity {
         Severity::Error => RED,
         Severity::Warning => YELLOW,

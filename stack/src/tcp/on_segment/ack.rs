@@ -3,7 +3,8 @@
 use crate::tcp::connection::Context;
 use crate::tcp::error::CloseReason;
 use crate::tcp::outcome::{End, Events, Outcome};
-use crate::tcp::state::{Common, Fin, Synchronized, TcpState, Timer};
+use crate::tcp::stamp::Stamp;
+use crate::tcp::state::{Common, Fin, Flags, Synchronized, TcpState, Timer};
 use crate::tcp::transition::Event;
 use crate::tcp::{timestamps, window};
 use crate::telemetry::Discard;
@@ -38,21 +39,22 @@ impl Synchronized {
             }
             return Ok(());
         }
-        let sacked = if header.options.sack.len > 0 && self.snd.sack && self.snd.flight() > 0 {
-            let scoreboard = common.rare_mut().scoreboard.get_or_insert_default();
-            scoreboard.update(ack, self.snd.nxt, &header.options.sack)
-        } else {
-            0
-        };
+        let sacked =
+            if header.options.sack.len > 0 && self.snd.flags.has(Flags::SACK) && self.snd.flight() > 0 {
+                let scoreboard = common.rare_mut().scoreboard.get_or_insert_default();
+                scoreboard.update(ack, self.snd.nxt, &header.options.sack)
+            } else {
+                0
+            };
         let old_window = self.snd.wnd;
         self.update_window(header);
         if ack != self.snd.una {
             self.on_new_ack(common, ctx, header, outcome);
-        } else if self.snd.flight() > 0 && self.timer == Timer::Retransmit {
+        } else if self.snd.flight() > 0 && self.snd.timer == Timer::Retransmit {
             // RFC 5681, Section 2: a duplicate has no data, no FIN and the old window. With SACK it is one that reports
             // something new (RFC 6675, Section 2).
             let plain = len == 0 && !header.flags.fin() && self.snd.wnd == old_window;
-            if sacked > 0 || (plain && !self.snd.sack) {
+            if sacked > 0 || (plain && !self.snd.flags.has(Flags::SACK)) {
                 self.on_duplicate_ack(common, ctx);
             }
             if self.snd.wnd == 0 {
@@ -60,21 +62,21 @@ impl Synchronized {
                 self.snd.retries = 0;
             }
         }
-        if self.timer == Timer::Persist {
-            self.on_ack_in_persist();
+        if self.snd.timer == Timer::Persist {
+            self.on_ack_in_persist(common, ctx);
         }
         Ok(())
     }
 
-    /// SND.WND (RFC 9293, Section 3.10.7.4): from segments that are newer, or as new with a newer acknowledgment.
+    /// SND.WND (RFC 9293, Section 3.10.7.4): from segments that are newer, or as new with an acknowledgment that
+    /// is not older. SND.WL2 is not kept: no acknowledgment before SND.UNA comes here, and SND.WL2 never is after it.
     #[inline]
     fn update_window(&mut self, header: &TcpHeader) {
         let snd = &mut self.snd;
-        if snd.wl1.lt(header.seq) || (snd.wl1 == header.seq && snd.wl2.le(header.ack)) {
+        if snd.wl1.lt(header.seq) || (snd.wl1 == header.seq) {
             snd.wnd = u32::from(header.window) << snd.scale;
             snd.max_wnd = snd.max_wnd.max(snd.wnd);
             snd.wl1 = header.seq;
-            snd.wl2 = header.ack;
         }
     }
 
@@ -95,11 +97,11 @@ impl Synchronized {
         snd.queue.ack(ctx.pool, data);
         snd.una = ack;
         snd.retries = 0;
-        snd.probing = false;
-        self.progress_at = ctx.now;
-        if snd.timing && ack.ge(snd.timed_seq) {
+        snd.flags.set(Flags::PROBING, false);
+        snd.progress_at = Stamp::new(ctx.now);
+        if snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq) {
             let micros = window::micros(ctx.now).wrapping_sub(snd.timed_at);
-            snd.timing = false;
+            snd.flags.set(Flags::TIMING, false);
             snd.rtt.sample(Duration::from_micros(u64::from(micros)), ctx.settings);
             snd.rtt.reset_backoff();
         } else if snd.rtt.backoffs() > 0 {
@@ -111,7 +113,7 @@ impl Synchronized {
         self.on_progress(common, ctx, acked);
         if self.snd.flight() == 0 {
             self.stop_timer();
-            self.snd.head = false;
+            self.snd.flags.set(Flags::HEAD, false);
         } else {
             // RFC 6298, Section 5.3.
             self.arm_retransmit(common, ctx);
@@ -129,7 +131,8 @@ impl Synchronized {
     /// transmission may have been slow, or its acknowledgment lost.
     #[cold]
     fn sample_echo(&mut self, common: &Common, ctx: &Context<'_>, header: &TcpHeader) {
-        let echo = header.options.timestamps.filter(|_| self.snd.timestamps).map(|ts| ts.echo);
+        let echo =
+            header.options.timestamps.filter(|_| self.snd.flags.has(Flags::TIMESTAMPS)).map(|ts| ts.echo);
         let again = common.rare.as_ref().and_then(|rare| rare.retransmitted_at);
         let (Some(echo), Some(again)) = (echo, again) else { return };
         let rtt = timestamps::rtt_from_echo(ctx.now, common.ts_offset, echo);
@@ -142,7 +145,7 @@ impl Synchronized {
     #[cold]
     fn on_fin_acked(&mut self, common: &Common, outcome: &mut Outcome) {
         self.go(Event::AckOfFin);
-        match self.state {
+        match self.snd.state {
             TcpState::TimeWait => outcome.end = Some(End::TimeWait(self.time_wait(common))),
             TcpState::Closed => outcome.end = Some(End::Closed(CloseReason::Finished)),
             TcpState::FinWait2 | TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck => {}

@@ -7,7 +7,8 @@ mod text;
 
 use super::connection::Context;
 use super::outcome::Outcome;
-use super::state::{Common, Synchronized};
+use super::stamp::Stamp;
+use super::state::{Common, Flags, Synchronized};
 use super::transition::Event;
 use super::{CloseReason, timestamps};
 use crate::buffer::Buf;
@@ -27,7 +28,7 @@ impl Synchronized {
         if let Err(outcome) = self.check(common, ctx, header, len) {
             return outcome;
         }
-        self.heard_at = ctx.now;
+        common.heard_at = Stamp::new(ctx.now);
         let mut outcome = Outcome::NONE;
         if let Err(refused) = self.on_ack(common, ctx, header, len, &mut outcome) {
             return refused;
@@ -59,7 +60,7 @@ impl Synchronized {
             self.challenge(common, ctx);
             return Err(Outcome::discard(Discard::TcpSynInWindow));
         }
-        if self.snd.timestamps && !flags.rst() {
+        if self.snd.flags.has(Flags::TIMESTAMPS) && !flags.rst() {
             self.check_timestamps(common, ctx, header, len)?;
         }
         let occupied = len + u32::from(flags.fin());
@@ -76,10 +77,10 @@ impl Synchronized {
         if !flags.ack() {
             return Err(Outcome::discard(Discard::TcpNoAck));
         }
-        if let Some(seen) = header.options.timestamps.filter(|_| self.snd.timestamps) {
+        if let Some(seen) = header.options.timestamps.filter(|_| self.snd.flags.has(Flags::TIMESTAMPS)) {
             // RFC 7323, Section 4.3, step 2: only a segment that spans the last ACK gives the value to echo.
             let newer = (seen.value.wrapping_sub(self.rcv.ts_recent) as i32) >= 0;
-            let old_recent = ctx.now.since(self.heard_at) >= timestamps::PAWS_IDLE;
+            let old_recent = common.heard_at.age(ctx.now) >= timestamps::PAWS_IDLE;
             if header.seq.le(self.rcv.last_ack_sent) && (newer || old_recent) {
                 self.rcv.ts_recent = seen.value;
             }
@@ -99,7 +100,7 @@ impl Synchronized {
             // RFC 7323, Section 3.2: agreed timestamps are in every segment but RST.
             return Err(Outcome::discard(Discard::TcpMissingTimestamp));
         };
-        let age = ctx.now.since(self.heard_at);
+        let age = common.heard_at.age(ctx.now);
         if timestamps::paws_reject(seen.value, self.rcv.ts_recent, age) {
             // RFC 7323, Section 5.3, R1: an ACK, and no further.
             self.answer_unacceptable(common, ctx, len);
@@ -127,7 +128,7 @@ impl Synchronized {
         }
         // A keep-alive probe or a retransmission shows that the peer lives, if what it acknowledges can be.
         if header.flags.ack() && header.ack.ge(self.snd.una) && header.ack.le(self.snd.nxt) {
-            self.heard_at = ctx.now;
+            common.heard_at = Stamp::new(ctx.now);
         }
         Outcome::discard(Discard::TcpDuplicate)
     }

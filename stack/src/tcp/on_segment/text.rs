@@ -25,7 +25,7 @@ impl Synchronized {
         payload: &mut Option<Buf>,
         outcome: &mut Outcome,
     ) {
-        if !self.state.may_receive() {
+        if !self.snd.state.may_receive() {
             // After the peer's FIN nothing can follow (RFC 9293, Section 3.10.7.4): it is ignored, and answered because its
             // sender may have missed our ACK of the FIN.
             self.rcv.ack_now = true;
@@ -177,7 +177,7 @@ impl Synchronized {
         }
         outcome.events.insert(Events::END_OF_STREAM);
         self.go(Event::Fin);
-        if self.state == TcpState::TimeWait {
+        if self.snd.state == TcpState::TimeWait {
             outcome.end = Some(End::TimeWait(self.time_wait(common)));
         }
     }

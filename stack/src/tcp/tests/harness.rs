@@ -128,11 +128,11 @@ impl Side {
                 out.push(Segment { header, data: piece.to_vec() });
             }
         }
-        panic!("it never stops sending");
+        panic!("it never stops sending: {:?} {:?}", &out[out.len() - 3..], self.connection);
     }
 
     pub(super) fn input(&mut self, now: Instant, segment: &Segment) -> Option<Segment> {
-        let mut payload = (!segment.data.is_empty()).then(|| {
+        let mut payload = (!segment.data.is_empty()).then(|| -> Buf {
             let mut buf = self.pool.take(segment.data.len());
             buf.append(&segment.data);
             buf
@@ -473,10 +473,3 @@ pub(super) const ACK: TcpFlags = TcpFlags::ACK;
 pub(super) const FIN: TcpFlags = TcpFlags::FIN.with(ACK);
 pub(super) const SYN: TcpFlags = TcpFlags::SYN;
 pub(super) const RST: TcpFlags = TcpFlags::RST;
-
-/// Only so that nothing is left out of a pool by accident.
-pub(super) fn buf(bytes: &[u8]) -> Buf {
-    let mut buf = Buf::new(bytes.len(), 0);
-    buf.append(bytes);
-    buf
-}

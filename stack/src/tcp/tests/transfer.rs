@@ -91,9 +91,8 @@ fn both_sides_sending_at_once_share_segments_with_their_acknowledgments() {
             sent[side] += net.sides[side].write(net.now, &data[sent[side]..]);
         }
         assert!(net.step(until));
-        for side in 0..2 {
-            let piece = net.sides[side].read(net.now, 1 << 20);
-            got[side].extend(piece);
+        for (side, got) in net.sides.iter_mut().zip(&mut got) {
+            got.extend(side.read(net.now, 1 << 20));
         }
     }
     assert!(got.iter().all(|got| *got == data));
