@@ -20,6 +20,7 @@ mod slot;
 mod snapshot;
 mod table;
 mod timed;
+mod train;
 mod transmit;
 mod turn;
 mod wheel;

@@ -1,6 +1,6 @@
 //! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
 
-use super::Shard;
+use super::{Shard, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
 use crate::tcp::Context;
@@ -71,11 +71,20 @@ impl Shard {
                 pool: &mut self.pool,
                 memory_low: self.memory_low,
             };
-            let super_segment = self.capabilities.segmentation.saturating_sub(120);
+            let super_segment = match (self.capabilities.segmentation, via) {
+                // Cut here, as far as the budget goes.
+                (0, Via::Station(_)) => slot.connection.segment_size() * (most - sent).min(train::SEGMENTS),
+                (0, Via::Pending(_) | Via::Loop) => 0,
+                (most, _) => most.saturating_sub(120),
+            };
             let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
                 self.arm(index);
                 return sent;
             };
+            if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via) {
+                sent += self.send_train(index, &flow, &outgoing, mac).max(1);
+                continue;
+            }
             let frame = segment_frame(
                 &mut self.pool,
                 &flow,

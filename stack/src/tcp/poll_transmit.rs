@@ -57,6 +57,15 @@ impl Connection {
         }
     }
 
+    /// Payload bytes of a full segment; 0 before the connection is established.
+    #[inline]
+    pub fn segment_size(&self) -> usize {
+        match &self.phase {
+            Phase::Synchronized(s) => usize::from(s.snd.mss),
+            Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Closed => 0,
+        }
+    }
+
     /// Copies the payload of `out` to `dst` (as long as `out.len`) and gives its partial checksum. It belongs to the moment
     /// right after [`poll_transmit`](Self::poll_transmit) gave `out`.
     #[inline]

@@ -57,7 +57,7 @@ pub const fn at_odd_offset(sum: u32) -> u32 {
 
 /// The partial sum of 32-bit words whose plain sum is `words`.
 #[inline]
-pub(super) const fn combine_wide(words: u64) -> u32 {
+pub(crate) const fn fold(words: u64) -> u32 {
     fold64(words)
 }
 

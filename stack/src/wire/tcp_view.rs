@@ -107,7 +107,7 @@ impl TcpHeader {
         if self.flags.syn() {
             return checksum::sum(written);
         }
-        checksum::combine_wide(words.iter().map(|word| u64::from(*word)).sum::<u64>() + options)
+        checksum::fold(words.iter().map(|word| u64::from(*word)).sum::<u64>() + options)
     }
 }
 
