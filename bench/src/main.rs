@@ -9,6 +9,7 @@ mod peer;
 mod report;
 mod rows;
 mod smoltcp_peer;
+mod tap;
 
 use report::Report;
 use rows::{Run, SUBJECTS};
@@ -28,6 +29,19 @@ fn main() -> ExitCode {
             "--serve" => {
                 peer::serve();
                 return ExitCode::SUCCESS;
+            }
+            "--tap" => {
+                let (who, way) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+                return match tap::child(&who, &way) {
+                    Ok(rate) => {
+                        println!("{rate}");
+                        ExitCode::SUCCESS
+                    }
+                    Err(reason) => {
+                        eprintln!("{reason}");
+                        ExitCode::FAILURE
+                    }
+                };
             }
             "--json" => json = true,
             "--check" => check = true,

@@ -68,9 +68,9 @@ impl Flood {
             let config = HostConfig::new(address.parse().expect("an address"), 15);
             Host::with_secrets(config, port, &Secrets::from_test_seed(seed), Instant::ZERO).expect("a host")
         };
-        let at_client = Port::new(CLIENT, to_client.clone(), vec![(SERVER, to_server.clone())]);
+        let at_client = Port::new(CLIENT, ATTACKER, to_client.clone(), vec![(SERVER, to_server.clone())]);
         let at_server = vec![(CLIENT, to_client), (ATTACKER, to_attacker.clone())];
-        let at_server = Port::new(SERVER, to_server.clone(), at_server);
+        let at_server = Port::new(SERVER, ATTACKER, to_server.clone(), at_server);
         let client = host("198.18.0.1", at_client, 1);
         let mut server = host("198.18.0.2", at_server, 2);
         let local = SocketAddr::from(([0, 0, 0, 0], 80));

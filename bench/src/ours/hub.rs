@@ -20,11 +20,15 @@ pub struct Port {
     mac: Mac,
     inbox: Rc<RefCell<Queue>>,
     peers: Vec<(Mac, Rc<RefCell<Queue>>)>,
+    /// Buffers that came and did not go: no more than these leave, so that the ends lose no buffers to each other.
+    owed: usize,
+    /// A station that does not read what it gets.
+    sink: Mac,
 }
 
 impl Port {
-    pub fn new(mac: Mac, inbox: Rc<RefCell<Queue>>, peers: Vec<(Mac, Rc<RefCell<Queue>>)>) -> Self {
-        Self { mac, inbox, peers }
+    pub fn new(mac: Mac, sink: Mac, inbox: Rc<RefCell<Queue>>, peers: Vec<(Mac, Rc<RefCell<Queue>>)>) -> Self {
+        Self { mac, inbox, peers, owed: 0, sink }
     }
 }
 
@@ -40,6 +44,7 @@ impl Device for Port {
             pool.adopt(&frame);
             into.push_back(frame);
         }
+        self.owed += frames;
         Ok(Received { frames, more: !waiting.is_empty() })
     }
 
@@ -50,6 +55,24 @@ impl Device for Port {
             let of = |(mac, _): &&(Mac, Rc<RefCell<Queue>>)| mac.0 == *to || to == [0xff; 6];
             match self.peers.iter().find(of) {
                 Some((_, queue)) => {
+                    // Beyond what came (retransmissions, say) the frame is copied, or lost where nobody reads it.
+                    let frame = match self.owed.checked_sub(1) {
+                        Some(left) => {
+                            self.owed = left;
+                            frame
+                        }
+                        None if self.sink.0 == *to => {
+                            pool.put(frame);
+                            continue;
+                        }
+                        None => {
+                            let mut copy = Buf::new(frame.capacity(), 128);
+                            copy.append(frame.data());
+                            pool.put(frame);
+                            pool.adopt(&copy);
+                            copy
+                        }
+                    };
                     pool.forget(&frame);
                     queue.borrow_mut().frames.push_back(frame);
                 }

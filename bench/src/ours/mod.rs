@@ -8,6 +8,7 @@ mod hub;
 mod idle;
 mod pair;
 mod ping;
+mod tokio_bulk;
 
 pub use bulk::{Bulk, verify};
 pub use connect::ConnectClose;
@@ -16,3 +17,4 @@ pub use flood::Flood;
 pub use idle::Idle;
 pub use pair::{Pair, PairOptions};
 pub use ping::{ping_pong, ping_pong_allocations};
+pub use tokio_bulk::TokioBulk;

@@ -4,7 +4,7 @@ use super::Run;
 use crate::alloc::allocations as count;
 use crate::clock::median;
 use crate::floor;
-use crate::ours::{Bulk, PairOptions, ping_pong_allocations, verify};
+use crate::ours::{Bulk, PairOptions, TokioBulk, ping_pong_allocations, verify};
 use crate::peer::Question;
 use crate::report::{Bar, Row};
 use synward::tcp::Options;
@@ -19,11 +19,9 @@ fn total(run: &Run, mtu: usize) -> usize {
 }
 
 pub fn bulk(run: &mut Run) {
-    let only: Option<usize> = std::env::var("ONLY_MTU").ok().and_then(|v| v.parse().ok());
     for (mtu, bar) in [(1500, 1.0), (9000, 1.3), (65_535, 1.7)] {
-        if only.is_some_and(|only| only != mtu) { continue; }
         let options = PairOptions { mtu, ..PairOptions::default() };
-        if !run.alone { verify(&options, &Options::default(), VERIFIED); }
+        verify(&options, &Options::default(), VERIFIED);
         // As the peer, whose rows use the buffers that serve it best.
         let buffers = Options {
             receive_window_max: Some(BUFFER),
@@ -62,6 +60,32 @@ pub fn super_segments(run: &mut Run) {
     run.report.add(Row::new("bulk: MTU 1500, super-segments", median(rates), "Gbit/s"));
     run.report
         .note("super-segments: up to 64 KiB a frame, checksums left to the link: not a packet on a wire");
+}
+
+/// The same stream through tokio's sockets, beside the hand-driven one with the same buffers.
+pub fn through_tokio(run: &mut Run) {
+    for mtu in [1500, 9000, 65_535] {
+        let mut sockets = match TokioBulk::new(mtu) {
+            Ok(sockets) => sockets,
+            Err(error) => return run.report.note(&format!("no stream through tokio: {error}")),
+        };
+        let mut by_hand = Bulk::new(&PairOptions { mtu, ..PairOptions::default() }, &Options::default());
+        by_hand.rate(total(run, mtu) / 4);
+        let (mut rates, mut hand) = (Vec::new(), Vec::new());
+        let mut failed = sockets.rate(total(run, mtu) / 4).err();
+        for _ in 0..ROUNDS {
+            hand.push(by_hand.rate(total(run, mtu)));
+            match sockets.rate(total(run, mtu)) {
+                Ok(rate) => rates.push(rate),
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            run.report.note(&format!("a stream through tokio failed: {error}"));
+        }
+        let row = Row::new(format!("tokio: bulk through TcpStream, MTU {mtu}"), median(rates), "Gbit/s");
+        run.report.add(row.beside(median(hand), "by hand").bar(Bar::AtLeast(0.8)));
+    }
 }
 
 /// Allocations for each packet in steady state.

@@ -16,7 +16,7 @@ pub fn flood(run: &mut Run) {
     // The half-open store is full and every SYN gets a cookie.
     ours.cost(SYNS);
     let (before, allocated) = ours.memory();
-    let costs = (0..ROUNDS).map(|_| ours.cost(SYNS)).collect();
+    let costs = (0..ROUNDS).map(|_| ours.cost(run.count(SYNS))).collect();
     let (after, allocated_after) = ours.memory();
     let floor = run.floor(floor::syn_cookie);
     let row = Row::new("flood: a hostile SYN, answered by cookie", median(costs), "ns");
@@ -31,12 +31,12 @@ pub fn flood(run: &mut Run) {
     };
     let grown = kept(&after).saturating_sub(kept(&before)) as f64;
     run.report.add(Row::new("flood: growth over 1 800 000 SYNs", grown, "B").bar(Bar::AtMost(0.0)));
-    let each = (allocated_after - allocated) as f64 / (ROUNDS * SYNS) as f64;
+    let each = (allocated_after - allocated) as f64 / (ROUNDS * run.count(SYNS)) as f64;
     run.report.add(Row::new("flood: allocations, a SYN", each, "").bar(Bar::AtMost(0.0)));
 
     let mut quiet = Flood::new().connects(CONNECTS, 0.0);
     let mut under = Flood::new();
-    under.cost(SYNS);
+    under.cost(SYNS / 4);
     let mut under = under.connects(CONNECTS, RATE);
     run.report.add(
         Row::new("flood: connects that succeed at 100 000 SYN/s", under.len() as f64, "")

@@ -6,6 +6,7 @@ mod dead;
 mod flood;
 mod idle;
 mod ping;
+mod tap;
 
 use crate::peer::{Native, Question};
 use crate::report::Report;
@@ -47,7 +48,7 @@ impl Run {
 pub type Subject = (&'static str, fn(&mut Run));
 
 /// All of them, in the order of the table.
-pub const SUBJECTS: [Subject; 8] = [
+pub const SUBJECTS: [Subject; 10] = [
     ("bulk", bulk::bulk),
     ("super", bulk::super_segments),
     ("ping", ping::ping),
@@ -56,4 +57,6 @@ pub const SUBJECTS: [Subject; 8] = [
     ("dead", dead::dead),
     ("idle", idle::idle),
     ("allocations", bulk::allocations),
+    ("tokio", bulk::through_tokio),
+    ("tap", tap::tap),
 ];

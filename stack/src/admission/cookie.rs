@@ -194,19 +194,12 @@ impl Keys {
 
 #[inline]
 fn mac(key: &Prf, flow: &FlowKey, irs: SeqNum, options: u8) -> u32 {
-    let (bytes, len) = flow.hash_input();
-    let mut input = [0; 41];
+    let rest = u64::from(irs.0) << 8 | u64::from(options);
     // The two versions' inputs differ in length, so that neither can pass for the other.
-    if let (Some(to), Some(from)) = (input.get_mut(..len), bytes.get(..len)) {
-        to.copy_from_slice(from);
+    match flow.hash_words() {
+        ([first, second, ..], 2) => key.strong_words(&[first, second, rest]) as u32,
+        ([a, b, c, d, e], _) => key.strong_words(&[a, b, c, d, e, rest]) as u32,
     }
-    if let Some(to) = input.get_mut(len..len + 4) {
-        to.copy_from_slice(&irs.0.to_be_bytes());
-    }
-    if let Some(to) = input.get_mut(len + 4) {
-        *to = options;
-    }
-    key.strong(input.get(..len + 5).unwrap_or(&input)) as u32
 }
 
 #[inline]

@@ -75,6 +75,16 @@ impl Prf {
 }
 
 impl Prf {
+    /// As [`Prf::strong`], of words.
+    #[inline]
+    pub fn strong_words(&self, input: &[u64]) -> u64 {
+        let mut hasher = SipHasher24::new_with_keys(self.k0, self.k1);
+        for word in input {
+            hasher.write_u64(*word);
+        }
+        hasher.finish()
+    }
+
     /// As [`Prf::fast`], of words.
     #[inline]
     pub fn fast_words(&self, input: &[u64]) -> u64 {

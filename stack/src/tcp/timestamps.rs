@@ -11,6 +11,9 @@ pub const PAWS_IDLE: Duration = Duration::from_secs(24 * 24 * 3600);
 /// that our uptime does not show. It belongs to the pair and not to the connection, because the clock of a pair must
 /// not go backwards from one connection to the next (RFC 6191 reads it so).
 pub fn offset(prf: &Prf, local: Addr, remote: Addr) -> u32 {
+    if let (Some(local), Some(remote)) = (local.to_v4(), remote.to_v4()) {
+        return prf.strong_words(&[u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits())]) as u32;
+    }
     let mut input = [0; 32];
     input[..16].copy_from_slice(local.octets());
     input[16..].copy_from_slice(remote.octets());
