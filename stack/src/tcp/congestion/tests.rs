@@ -42,7 +42,19 @@ fn slow_start_doubles_in_a_round_trip_and_counts_bytes() {
         control.on_ack(now, 100, None, MSS, true);
         assert_eq!(control.cwnd(), 20 * MSS + 100, "a small acknowledgment opens little");
         control.on_ack(now, 50 * MSS, None, MSS, true);
-        assert_eq!(control.cwnd(), 22 * MSS + 100, "a large one at most two segments");
+        assert_eq!(control.cwnd(), 28 * MSS + 100, "a large one at most eight segments");
+    }
+}
+
+/// RFC 9406, Section 4.3: with L = 8 a receiver that acknowledges eight segments at a time slows nothing down.
+#[test]
+fn slow_start_doubles_too_where_eight_segments_are_acknowledged_at_a_time() {
+    for congestion in [Congestion::Reno, Congestion::Cubic] {
+        let mut control = Control::new(&settings::Tcp { initial_window: 16, ..settings(congestion) }, MSS, false);
+        for (n, cwnd) in [(2, 32), (4, 64), (8, 128)] {
+            (0..n).for_each(|_| control.on_ack(Instant::ZERO, 8 * MSS, None, MSS, true));
+            assert_eq!(control.cwnd(), cwnd * MSS);
+        }
     }
 }
 
