@@ -25,7 +25,7 @@ use scenario::{Scenario, Wanted};
 
 /// Arguments of `synward drill`.
 #[derive(Parser)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_override_self = true)]
 pub(crate) struct Args {
     /// Decides everything that is random: one seed gives one run, to the byte
     #[arg(long, default_value_t = 297_040)]
@@ -112,7 +112,9 @@ fn probability(text: &str) -> Result<f64, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let time = match text.parse::<f64>() {
         Ok(value) => Duration::try_from_secs_f64(value).map_err(|error| error.to_string())?,
-        Err(_) => parse_duration(text).ok_or("a time is a number of seconds, or has a unit: 90, 90s, 2min")?,
+        Err(_) => {
+            parse_duration(text).ok_or("a time is a number of seconds, or has a unit: 90, 90s, 2min")?
+        }
     };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     if range.contains(&time) { Ok(time) } else { Err("the range is 1 s to 86 400 s".to_owned()) }

@@ -267,6 +267,11 @@ impl Shard {
         Ok(shard)
     }
 
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = std::net::IpAddr> {
+        self.interface.addresses().iter().map(|own| own.addr.to_ip())
+    }
+
     /// The settings it runs with.
     pub fn settings(&self) -> &Settings {
         &self.settings

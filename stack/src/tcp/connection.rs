@@ -359,6 +359,8 @@ impl Events {
 impl Synchronized {
     /// Our RST: RFC 9293, Section 3.10.5.
     pub(super) fn reset_numbers(&self) -> (SeqNum, Option<SeqNum>) {
-        (self.snd.nxt, Some(self.rcv.nxt))
+        // A probe's byte lies beyond the peer's window, and so would an RST after it: RFC 5961, Section 3.2 has it dropped.
+        let seq = if self.snd.flags.has(Flags::PROBING) { self.snd.una } else { self.snd.nxt };
+        (seq, Some(self.rcv.nxt))
     }
 }
