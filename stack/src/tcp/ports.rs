@@ -143,7 +143,9 @@ mod tests {
             // The same random numbers for all: what differs is the hash.
             let mut rng = Secrets::from_test_seed(5).rng("ports");
             let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
-            choose(&Secrets::from_test_seed(seed).prf("ports"), &mut rng, local, remote, 1024, 65_535, |_| true)
+            choose(&Secrets::from_test_seed(seed).prf("ports"), &mut rng, local, remote, 1024, 65_535, |_| {
+                true
+            })
         };
         assert_eq!(start(1, remote()), start(1, remote()));
         assert_ne!(start(1, remote()), start(2, remote()));

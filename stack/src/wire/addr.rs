@@ -180,7 +180,10 @@ mod tests {
         let v4 = Ipv4Addr::new(129, 68, 72, 10);
         let addr = Addr::v4(v4);
         assert_eq!(*addr.octets(), v4.to_ipv6_mapped().octets());
-        assert_eq!((addr.to_v4(), addr.to_ip(), addr.to_string()), (Some(v4), v4.into(), "129.68.72.10".into()));
+        assert_eq!(
+            (addr.to_v4(), addr.to_ip(), addr.to_string()),
+            (Some(v4), v4.into(), "129.68.72.10".into())
+        );
         let mapped = Addr::from(IpAddr::V6(v4.to_ipv6_mapped()));
         assert_eq!(mapped, addr, "one address has one key");
         let v6: IpAddr = "2001:db8::1".parse().unwrap();

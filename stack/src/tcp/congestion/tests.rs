@@ -52,7 +52,8 @@ fn slow_start_doubles_in_a_round_trip_and_counts_bytes() {
 #[test]
 fn slow_start_doubles_too_where_eight_segments_are_acknowledged_at_a_time() {
     for congestion in [Congestion::Reno, Congestion::Cubic] {
-        let mut control = Control::new(&settings::Tcp { initial_window: 16, ..settings(congestion) }, MSS, false);
+        let mut control =
+            Control::new(&settings::Tcp { initial_window: 16, ..settings(congestion) }, MSS, false);
         for (n, cwnd) in [(2, 32), (4, 64), (8, 128)] {
             (0..n).for_each(|_| control.on_ack(Instant::ZERO, 8 * MSS, None, MSS, true));
             assert_eq!(control.cwnd(), cwnd * MSS);

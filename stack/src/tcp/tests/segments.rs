@@ -338,7 +338,8 @@ fn the_right_edge_never_moves_left() {
 fn small_reads_do_not_open_the_window_in_small_steps() {
     let settings =
         settings::Tcp { receive_window: 20_000, receive_window_max: 20_000, ..settings::Tcp::default() };
-    let mut solo = Solo::new(PeerOptions { mss: MSS, ..PeerOptions::default() }, &Options::default(), settings);
+    let mut solo =
+        Solo::new(PeerOptions { mss: MSS, ..PeerOptions::default() }, &Options::default(), settings);
     let mut edges = Vec::new();
     let mut advance = |solo: &mut Solo, data: &[u8]| {
         for sent in solo.give_next(ACK, data).sent {
