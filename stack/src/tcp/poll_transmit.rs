@@ -73,7 +73,7 @@ impl Synchronized {
     #[inline]
     fn segment_payload(&self, common: &Common) -> u32 {
         let mss = u32::from(self.snd.mss);
-        if !self.rcv.gap {
+        if !(self.rcv.gap || self.rcv.duplicate) {
             return mss;
         }
         // RFC 6691: options come off the payload. The option's 2 bytes are padded to 4.
@@ -82,11 +82,16 @@ impl Synchronized {
     }
 
     fn sack_blocks(&self, common: &Common) -> SackBlocks {
-        if !self.snd.flags.has(Flags::SACK) || !self.rcv.gap {
+        let any = self.rcv.gap || self.rcv.duplicate;
+        let Some(rare) = common.rare.as_ref().filter(|_| any && self.snd.flags.has(Flags::SACK)) else {
             return SackBlocks::default();
-        }
-        let held = common.rare.as_ref().and_then(|rare| rare.reassembly.as_ref());
-        sack_option(None, held, if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 })
+        };
+        let duplicate = rare.duplicate.filter(|_| self.rcv.duplicate);
+        sack_option(
+            duplicate,
+            rare.reassembly.as_ref(),
+            if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 },
+        )
     }
 
     #[inline]
@@ -291,7 +296,7 @@ impl Synchronized {
             let value = timestamps::clock(ctx.now, common.ts_offset);
             out.header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
         }
-        if self.rcv.gap {
+        if self.rcv.gap || self.rcv.duplicate {
             out.header.options.sack = self.sack_blocks(common);
         }
         let full = self.segment_payload(common);
