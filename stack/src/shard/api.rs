@@ -203,9 +203,11 @@ impl Shard {
         if slot.ended.is_some() {
             return self.release(index);
         }
-        slot.owner = Owner::Orphan;
+        // Every way out of the slab goes through `release`, which takes it off the count again.
+        if core::mem::replace(&mut slot.owner, Owner::Orphan) != Owner::Orphan {
+            self.orphans += 1;
+        }
         slot.pending = Default::default();
-        self.orphans += 1;
         let mut context = Context {
             now: self.now,
             settings: &self.settings.tcp,
