@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own checks and its test run.
 
+mod bench;
 mod check;
 mod test;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 type Subcommand = (&'static str, &'static str, fn(&std::path::Path, &[String]) -> ExitCode);
 
 const SUBCOMMANDS: &[Subcommand] = &[
+    ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
     ("test", "all tests, examples, loom, Miri (--only STEP for one of them)", test::run),
 ];

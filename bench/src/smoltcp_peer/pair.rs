@@ -114,9 +114,19 @@ pub(super) fn pair(mtu: usize) -> (Host, Host) {
 
 /// One established connection between two hosts.
 pub(super) fn connected(a: &mut Host, b: &mut Host, buffer: usize) -> (SocketHandle, SocketHandle) {
+    connected_on(a, b, buffer, 1025)
+}
+
+/// As [`connected`], from the local port `port`.
+pub(super) fn connected_on(
+    a: &mut Host,
+    b: &mut Host,
+    buffer: usize,
+    port: u16,
+) -> (SocketHandle, SocketHandle) {
     let (at_a, at_b) = (a.add(buffer), b.add(buffer));
     b.socket(at_b).listen(80).expect("smoltcp: listen");
-    a.connect(at_a, 1025);
+    a.connect(at_a, port);
     for _ in 0..100 {
         a.poll();
         b.poll();

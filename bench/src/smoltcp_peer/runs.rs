@@ -1,6 +1,6 @@
 //! smoltcp's figures.
 
-use super::pair::{Host, connected, pair};
+use super::pair::{Host, connected, connected_on, pair};
 use crate::clock::{cpu, percentile};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::State;
@@ -39,9 +39,12 @@ fn bulk_once(a: &mut Host, b: &mut Host, (at_a, at_b): (SocketHandle, SocketHand
     total as f64 * 8e-9 / (cpu() - begin)
 }
 
-/// Round trips a second of `size` bytes, and p50 and p99 in nanoseconds.
-pub fn ping_pong(size: usize, rounds: usize) -> (f64, u32, u32) {
+/// Round trips a second of `size` bytes with `idle` connections beside, and p50 and p99 in nanoseconds.
+pub fn ping_pong(size: usize, rounds: usize, idle: usize) -> (f64, u32, u32) {
     let (mut a, mut b) = pair(1500);
+    for i in 0..idle {
+        connected_on(&mut a, &mut b, 64, 2000 + i as u16);
+    }
     let (at_a, at_b) = connected(&mut a, &mut b, 65_536);
     let (message, mut text) = (vec![1u8; size], vec![0u8; 64.max(size)]);
     let mut times = Vec::with_capacity(rounds);

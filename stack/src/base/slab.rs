@@ -73,6 +73,11 @@ impl<T> Slab<T> {
         self.len >= self.limit
     }
 
+    /// Places that there are, living or free: every index is below.
+    pub fn places(&self) -> u32 {
+        (self.pages.len() * PAGE) as u32
+    }
+
     /// Bytes of the pages.
     pub fn memory(&self) -> usize {
         self.pages.len() * PAGE * size_of::<Entry<T>>()

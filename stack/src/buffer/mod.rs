@@ -7,7 +7,7 @@ pub mod receive_queue;
 pub mod send_queue;
 
 pub use buf::{Buf, Checksum, Offload};
-pub use device::{Capabilities, Device, Readiness, Received};
+pub use device::{Capabilities, Device, Readiness, Received, Simulated};
 pub use pool::{Pool, SizeClass};
 pub use receive_queue::ReceiveQueue;
 pub use send_queue::SendQueue;

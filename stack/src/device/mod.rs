@@ -7,12 +7,14 @@ pub mod host_side;
 pub mod impair;
 pub mod memory;
 mod partial;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod sys;
 #[cfg(target_os = "linux")]
 pub mod tap;
 #[cfg(target_os = "linux")]
 mod virtio;
+#[cfg(unix)]
+mod wait;
 
 pub use capture::{Capture, CaptureFile, CaptureOptions, Direction};
 #[cfg(target_os = "linux")]
@@ -21,6 +23,8 @@ pub use impair::{Impair, ImpairCounters, Impairment};
 pub use memory::{LinkOptions, MemoryDevice, PeerGone};
 #[cfg(target_os = "linux")]
 pub use tap::{Tap, TapCounters, TapError, TapOptions};
+#[cfg(unix)]
+pub use wait::{Interest, wait};
 
 /// Bytes of an Ethernet header.
 const ETHERNET: usize = 14;

@@ -3,9 +3,9 @@
 use super::events::Event;
 use super::listeners::{ListenError, Listener};
 use super::slot::Owner;
-use super::{ConnId, ListenerId, Shard};
+use super::{ConnId, Failure, ListenerId, Shard};
 use crate::admission::Backlog;
-use crate::tcp::{Connection, Context, Info, IoError, Options, TcpState};
+use crate::tcp::{CloseReason, Connection, Context, Info, IoError, Options, TcpState};
 use crate::telemetry::Discard;
 use crate::wire::{Addr, Endpoint};
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ impl Shard {
             local.port = free.ok_or(ListenError::NoPort(low, high))?;
         }
         let backlog = Backlog::new(&self.settings.admission, backlog);
-        let listener = Listener { local, backlog, options: *options, announced: false };
+        let listener = Listener { local, backlog, options: *options, announced: false, socket: None };
         let id = self.listeners.insert(listener)?;
         Ok(ListenerId { shard: self.number, id })
     }
@@ -80,12 +80,7 @@ impl Shard {
         for removed in self.admission.close_listener(self.now, id.id.index) {
             self.forget_half_open(&removed, Discard::SynListenerGone);
         }
-        while let Some(token) = listener.backlog.pop() {
-            let conn = crate::base::Id::from(token);
-            if self.connections.get(conn).is_some() {
-                self.end_by_application(conn.index, Ending::Abort);
-            }
-        }
+        self.reset_waiting(&mut listener);
     }
 
     /// Writes as much of `bytes` as there is room for; tells how much.
@@ -199,14 +194,16 @@ impl Shard {
     /// The application is gone; the connection finishes as an orphan, within the limit of orphans.
     pub(crate) fn end_by_application(&mut self, index: u32, ending: Ending) {
         let orphans_full = self.orphans >= self.settings.limits.orphans as usize;
-        let Some(slot) = self.connections.at_mut(index) else { return };
+        let Some(slot) = self.connections.at(index) else { return };
         if slot.ended.is_some() {
             return self.release(index);
         }
-        // Every way out of the slab goes through `release`, which takes it off the count again.
-        if core::mem::replace(&mut slot.owner, Owner::Orphan) != Owner::Orphan {
-            self.orphans += 1;
-        }
+        let failure = match ending {
+            Ending::Close => None,
+            Ending::Abort => Some(Failure::Connection(CloseReason::Aborted)),
+        };
+        self.detach(index, failure, Owner::Orphan);
+        let Some(slot) = self.connections.at_mut(index) else { return };
         slot.pending = Default::default();
         let mut context = Context {
             now: self.now,

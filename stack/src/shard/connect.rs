@@ -4,9 +4,9 @@
 use super::demux::Stores;
 use super::slot::{ConnId, Owner, Pending, Slot};
 use super::table::Entry;
-use super::{Shard, Token};
+use super::{Failure, Shard, Token};
 use crate::ip::{NeighborFailure, Resolution};
-use crate::tcp::{self, ConnectError, Connection, Context, Options};
+use crate::tcp::{self, CloseReason, ConnectError, Connection, Context, Options};
 use crate::wire::{Addr, Endpoint, FlowKey};
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -148,9 +148,11 @@ impl Shard {
         let Some(id) = self.connections.id_at(index) else { return };
         let Some(slot) = self.connections.at_mut(index) else { return };
         slot.pending = Pending::default();
-        let owner = slot.owner;
+        let by_hand = matches!(slot.owner, Owner::Hand);
+        let failure = Failure::Connection(CloseReason::Connect(error));
+        self.detach(index, Some(failure), Owner::Orphan);
         self.discard_connection(index);
-        if owner == Owner::Hand {
+        if by_hand {
             let event = super::Event::ConnectFailed(ConnId { shard: self.number, id }, error);
             self.events.push_back(super::events::Queued::Ready(event));
         }

@@ -286,7 +286,7 @@ impl Shard {
         let connection =
             Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
         // Both callers looked for room before admission gave its place up.
-        let Some(id) = self.insert_connection(connection, Owner::Accept(listener)) else {
+        let Some(id) = self.insert_connection(connection, Owner::Accept) else {
             self.discards.count(Discard::ConnectionTableFull);
             return self.pool.put(arrived.payload);
         };
@@ -299,7 +299,11 @@ impl Shard {
         self.counters.accepted += 1;
         let queued = self.listeners.get_mut(listener).map(|owner| owner.backlog.push(u64::from(id)));
         debug_assert_eq!(queued, Some(Ok(())), "admission keeps a place for a completed handshake");
-        self.announce_listener(listener);
+        if self.listeners.get(listener).is_some_and(|owner| owner.socket.is_some()) {
+            self.hand_over(listener, id);
+        } else {
+            self.announce_listener(listener);
+        }
         // The completing segment may carry data or FIN.
         let mut payload = Some(arrived.payload);
         self.to_connection(id.index, arrived.header, &mut payload);

@@ -83,6 +83,21 @@ pub enum PingError {
     TooMany(usize),
 }
 
+impl From<PingError> for std::io::Error {
+    /// The error of std's kind; its source is the [`PingError`].
+    fn from(error: PingError) -> Self {
+        use std::io::ErrorKind;
+        let kind = match error {
+            PingError::TimedOut(_) => ErrorKind::TimedOut,
+            PingError::NeighborSilent { .. } | PingError::Unreachable { .. } => ErrorKind::HostUnreachable,
+            PingError::NoRoute(_) => ErrorKind::NetworkUnreachable,
+            PingError::NotUnicast(_) => ErrorKind::InvalidInput,
+            PingError::TooMany(_) => ErrorKind::QuotaExceeded,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// One place in the event queue.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Queued {

@@ -13,13 +13,26 @@ impl Shard {
     /// Whether more is due than the budget allowed.
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
-        self.expire_neighbors(&mut budget);
-        self.expire_half_open(&mut budget);
+        let now = self.now;
+        if self.neighbors.is_due(now) {
+            self.expire_neighbors(&mut budget);
+        }
+        if self.admission.is_due(now) {
+            self.expire_half_open(&mut budget);
+        }
         self.expire_connections(&mut budget);
-        self.expire_time_wait();
-        self.expire_pings();
-        self.path_mtus.expire(self.now);
-        self.routes.expire(self.now);
+        if self.time_wait.is_due(now) {
+            self.expire_time_wait();
+        }
+        if self.pings.is_due(now) {
+            self.expire_pings();
+        }
+        if self.path_mtus.is_due(now) {
+            self.path_mtus.expire(now);
+        }
+        if self.routes.is_due(now) {
+            self.routes.expire(now);
+        }
         budget == 0
     }
 

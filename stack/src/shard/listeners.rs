@@ -1,7 +1,9 @@
 //! Listeners: which endpoint has one, and its accept queue.
 
+use super::{Failure, StackError};
 use crate::admission::Backlog;
 use crate::base::{Id, Slab};
+use crate::sync::{ListenerShard, WakeList};
 use crate::tcp::Options;
 use crate::wire::{Addr, Endpoint};
 use std::collections::BTreeMap;
@@ -51,6 +53,28 @@ pub(crate) struct Listener {
     pub(crate) options: Options,
     /// It stands in the event queue.
     pub(crate) announced: bool,
+    /// Where its connections go, if it is a socket's.
+    pub(crate) socket: Option<SocketQueue>,
+}
+
+/// The accept queue of a listening socket. The tokens of its connections stay in the backlog until the application has
+/// taken them, so that admission sees a full backlog as full.
+pub(crate) struct SocketQueue {
+    pub(crate) half: ListenerShard<Failure>,
+    /// Connections handed over whose tokens stand in the backlog, at its front.
+    pub(crate) handed: usize,
+}
+
+impl Listener {
+    /// Takes the connections that the application has taken out of the backlog.
+    pub(crate) fn retire_taken(&mut self) {
+        let Some(queue) = &mut self.socket else { return };
+        let waiting = queue.half.len();
+        while queue.handed > waiting {
+            queue.handed -= 1;
+            self.backlog.pop();
+        }
+    }
 }
 
 /// All listeners of a shard.
@@ -108,6 +132,18 @@ impl Listeners {
 
     pub(crate) fn get(&self, id: Id) -> Option<&Listener> {
         self.slab.get(id)
+    }
+
+    /// Fails the sockets of all listeners.
+    pub(crate) fn fail_sockets(&mut self, cause: &StackError, wakes: &mut WakeList) {
+        let ids: Vec<_> = self.slab.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let Some(listener) = self.slab.get_mut(id) else { continue };
+            listener.retire_taken();
+            if let Some(queue) = listener.socket.take() {
+                queue.half.fail(Failure::Stack(cause.clone()), wakes);
+            }
+        }
     }
 
     /// The listener at a place, for admission's entries.

@@ -3,11 +3,14 @@
 
 mod api;
 pub mod bounds;
-
+mod cell;
+pub mod cell_options;
+pub mod commands;
 mod connect;
 mod demux;
 mod events;
 mod expire;
+mod failure;
 mod icmp;
 mod listeners;
 mod ping;
@@ -16,12 +19,14 @@ mod settle;
 mod slot;
 mod snapshot;
 mod table;
+mod timed;
 mod transmit;
 mod turn;
 mod wheel;
 
 pub use api::AcceptError;
 pub use events::{Event, PingError, Pong};
+pub use failure::{Failure, StackError};
 pub use listeners::{ListenError, ListenerId};
 pub use slot::ConnId;
 pub use snapshot::{ConnectionRow, Counters, MemoryReport, Snapshot};
@@ -33,6 +38,7 @@ use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
 use crate::buffer::{Buf, Capabilities, Pool};
 use crate::ip::{self, Interface, Neighbors, PathMtus, Routes};
 use crate::settings::Settings;
+use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
 use crate::telemetry::Discards;
 use crate::wire::Addr;
@@ -41,6 +47,7 @@ use slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use table::FlowTable;
+use timed::Timed;
 use wheel::Wheel;
 
 /// What a host is, besides its settings.
@@ -141,18 +148,18 @@ pub struct Shard {
     pub(crate) prfs: Prfs,
     pub(crate) rng: Rng,
     pub(crate) interface: Interface,
-    pub(crate) routes: Routes,
-    pub(crate) neighbors: Neighbors,
-    pub(crate) path_mtus: PathMtus,
+    pub(crate) routes: Timed<Routes>,
+    pub(crate) neighbors: Timed<Neighbors>,
+    pub(crate) path_mtus: Timed<PathMtus>,
     pub(crate) icmp_budget: SharedBudget,
     pub(crate) reset_budget: SharedBudget,
-    pub(crate) pings: ping::Pings,
-    pub(crate) admission: Admission,
+    pub(crate) pings: Timed<ping::Pings>,
+    pub(crate) admission: Timed<Admission>,
     pub(crate) listeners: Listeners,
     pub(crate) table: FlowTable,
     pub(crate) connections: Slab<Slot>,
     pub(crate) wheel: Wheel,
-    pub(crate) time_wait: TimeWaitStore,
+    pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
     pub(crate) queues: Queues,
     pub(crate) ready: VecDeque<u32>,
@@ -163,6 +170,20 @@ pub struct Shard {
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) defect: Option<Defect>,
+    /// Where sockets reach the shard; `None`: it is driven by hand alone.
+    pub(crate) applications: Option<Box<commands::Applications>>,
+    pub(crate) mailbox: Option<SyncArc<Mailbox<Failure>>>,
+    /// Sockets' connections with news of this turn, each once.
+    pub(crate) due: VecDeque<Id>,
+    /// Whom to wake after the turn.
+    pub(crate) wakes: WakeList,
+    /// Memory of received chunks that lie in cells.
+    pub(crate) unread_memory: u64,
+    /// Buffers of each class that went from the pool to applications, less those that came.
+    pub(crate) lent: [i64; 4],
+    pub(crate) spare: Vec<Buf>,
+    pub(crate) draining: Option<commands::Draining>,
+    pub(crate) stopped: Option<StackError>,
 }
 
 impl Shard {
@@ -206,18 +227,18 @@ impl Shard {
             },
             rng: secrets.rng("shard"),
             interface,
-            routes: table,
-            neighbors: Neighbors::new(&settings.ip, limits),
-            path_mtus: PathMtus::new(&settings.ip, limits),
+            routes: Timed::new(table),
+            neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
+            path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),
             icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
             reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),
-            pings: ping::Pings::default(),
-            admission: Admission::new(&settings.admission, &settings.tcp, limits, secrets, now),
+            pings: Timed::new(ping::Pings::default()),
+            admission: Timed::new(Admission::new(&settings.admission, &settings.tcp, limits, secrets, now)),
             listeners: Listeners::new(limits.listeners),
             table: FlowTable::new(secrets.prf("table")),
             connections: Slab::with_limit(limits.connections as usize),
             wheel: Wheel::new(now),
-            time_wait: TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait),
+            time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
             queues: Queues::default(),
             ready: VecDeque::new(),
@@ -228,6 +249,15 @@ impl Shard {
             counters: Counters::default(),
             progress: Arc::new(Progress::default()),
             defect: None,
+            applications: None,
+            mailbox: None,
+            due: VecDeque::new(),
+            wakes: WakeList::new(),
+            unread_memory: 0,
+            lent: [0; 4],
+            spare: Vec::new(),
+            draining: None,
+            stopped: None,
             settings,
         };
         shard.admission.limit_answers(answers);
@@ -235,6 +265,11 @@ impl Shard {
             shard.neighbors.announce(now, own.addr);
         }
         Ok(shard)
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = std::net::IpAddr> {
+        self.interface.addresses().iter().map(|own| own.addr.to_ip())
     }
 
     /// The settings it runs with.

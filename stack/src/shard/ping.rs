@@ -5,17 +5,20 @@ use super::transmit::Via;
 use super::{Shard, Token};
 use crate::base::Instant;
 use crate::ip::{IcmpErrorKind, Resolution};
+use crate::sync::ReplySender;
 use crate::tcp::ConnectError;
 use crate::wire::{Addr, IpProtocol, Ipv4Header, checksum};
 use core::time::Duration;
 use std::collections::VecDeque;
+
+/// Where a socket's application waits for the end of its request.
+type PingReply = ReplySender<Result<Pong, PingError>>;
 
 /// Bytes of an echo message before its payload (RFC 792).
 const ECHO_HEADER: usize = 8;
 /// Most echo requests that wait at once.
 const LIMIT: usize = 256;
 
-#[derive(Clone, Copy, Debug)]
 struct Ping {
     number: u32,
     to: Addr,
@@ -26,10 +29,12 @@ struct Ping {
     sent: Option<Instant>,
     deadline: Instant,
     timeout: Duration,
+    /// Who waits for the end; `None`: an application that drives the shard by hand.
+    reply: Option<PingReply>,
 }
 
 /// The requests that wait for their reply.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pings {
     waiting: VecDeque<Ping>,
     next: u32,
@@ -55,33 +60,71 @@ impl Shard {
         bytes: usize,
         timeout: Duration,
     ) -> Result<(), PingError> {
-        let to = Addr::from(to);
+        let refused = |(error, _)| error;
+        self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout, None).map_err(refused)
+    }
+
+    /// Sends an echo request of a socket's application. What came of it goes to `reply`.
+    pub(crate) fn ping_for(
+        &mut self,
+        to: std::net::IpAddr,
+        bytes: usize,
+        timeout: Duration,
+        reply: PingReply,
+    ) {
+        // Random, so that a stranger cannot forge the reply.
+        let token = self.rng.next_u32();
+        let (identifier, sequence) = ((token >> 16) as u16, token as u16);
+        let started = self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout, Some(reply));
+        if let Err((error, Some(reply))) = started {
+            reply.send(Err(error), &mut self.wakes);
+        }
+    }
+
+    fn start_ping(
+        &mut self,
+        to: Addr,
+        identifier: u16,
+        sequence: u16,
+        bytes: usize,
+        timeout: Duration,
+        reply: Option<PingReply>,
+    ) -> Result<(), (PingError, Option<PingReply>)> {
+        let way = match self.way_of_ping(to) {
+            Ok(way) => way,
+            Err(error) => return Err((error, reply)),
+        };
+        let number = self.pings.next;
+        if let Via::Pending(id) = way {
+            if self.neighbors.wait(id, Token::Ping(number).pack()).is_err() {
+                return Err((PingError::TooMany(LIMIT), reply));
+            }
+        }
+        self.pings.next = (number + 1) & (u32::MAX >> 1);
+        let bytes = bytes.min(self.capabilities.mtu.saturating_sub(Ipv4Header::LEN + ECHO_HEADER));
+        let deadline = self.now + timeout;
+        let ping = Ping { number, to, identifier, sequence, bytes, sent: None, deadline, timeout, reply };
+        self.pings.waiting.push_back(ping);
+        match way {
+            Via::Loop | Via::Station(_) => self.send_ping(number, way),
+            Via::Pending(_) => {}
+        }
+        Ok(())
+    }
+
+    /// How an echo request to `to` goes out.
+    fn way_of_ping(&mut self, to: Addr) -> Result<Via, PingError> {
         if self.pings.waiting.len() >= LIMIT {
             return Err(PingError::TooMany(LIMIT));
         }
         self.interface.check_remote(to).map_err(|_| PingError::NotUnicast(to))?;
-        let bytes = bytes.min(self.capabilities.mtu.saturating_sub(Ipv4Header::LEN + ECHO_HEADER));
-        let number = self.pings.next;
-        self.pings.next = (number + 1) & (u32::MAX >> 1);
-        let deadline = self.now + timeout;
-        let ping = Ping { number, to, identifier, sequence, bytes, sent: None, deadline, timeout };
         if self.interface.is_ours(to) {
-            self.pings.waiting.push_back(ping);
-            self.send_ping(number, Via::Loop);
-            return Ok(());
+            return Ok(Via::Loop);
         }
         let hop = self.routes.lookup(to).ok_or(PingError::NoRoute(to))?;
         match self.neighbors.resolve(self.now, hop.next_hop) {
-            Resolution::Ready { mac, .. } => {
-                self.pings.waiting.push_back(ping);
-                self.send_ping(number, Via::Station(mac));
-                Ok(())
-            }
-            Resolution::Pending(id) => {
-                self.neighbors.wait(id, Token::Ping(number).pack()).map_err(|_| PingError::TooMany(LIMIT))?;
-                self.pings.waiting.push_back(ping);
-                Ok(())
-            }
+            Resolution::Ready { mac, .. } => Ok(Via::Station(mac)),
+            Resolution::Pending(id) => Ok(Via::Pending(id)),
             Resolution::Failed(failure) => Err(PingError::NeighborSilent {
                 addr: hop.next_hop,
                 requests: failure.requests,
@@ -95,22 +138,22 @@ impl Shard {
         let now = self.now;
         let Some(ping) = self.pings.waiting.iter_mut().find(|ping| ping.number == number) else { return };
         ping.sent = Some(now);
-        let ping = *ping;
+        let (to, identifier, sequence, bytes) = (ping.to, ping.identifier, ping.sequence, ping.bytes);
         let source = match via {
-            Via::Loop => ping.to,
-            Via::Station(_) | Via::Pending(_) => match self.routes.lookup(ping.to) {
+            Via::Loop => to,
+            Via::Station(_) | Via::Pending(_) => match self.routes.lookup(to) {
                 Some(hop) => hop.source,
                 None => return,
             },
         };
-        let (Some(source), Some(destination)) = (source.to_v4(), ping.to.to_v4()) else { return };
-        let length = ECHO_HEADER + ping.bytes;
+        let (Some(source), Some(destination)) = (source.to_v4(), to.to_v4()) else { return };
+        let length = ECHO_HEADER + bytes;
         let mut frame = self.pool.take(length);
         if let Some(place) = frame.extend(length) {
             for (i, byte) in place.iter_mut().enumerate() {
                 *byte = i as u8;
             }
-            write_echo_request(place, ping.identifier, ping.sequence);
+            write_echo_request(place, identifier, sequence);
         }
         if let Some(place) = frame.prepend(Ipv4Header::LEN) {
             Ipv4Header::atomic(source, destination, IpProtocol::ICMP, self.settings.ip.ttl, length as u16)
@@ -138,7 +181,16 @@ impl Shard {
             }
             _ => PingError::TimedOut(ping.timeout),
         };
-        self.report(Event::PingFailed(ping.to, ping.sequence, told));
+        self.end_ping(ping, Err(told));
+    }
+
+    /// Tells whoever waits.
+    fn end_ping(&mut self, ping: Ping, result: Result<Pong, PingError>) {
+        match (ping.reply, result) {
+            (Some(reply), result) => reply.send(result, &mut self.wakes),
+            (None, Ok(pong)) => self.report(Event::Pong(pong)),
+            (None, Err(error)) => self.report(Event::PingFailed(ping.to, ping.sequence, error)),
+        }
     }
 
     /// An echo reply arrived; whether it was ours.
@@ -152,7 +204,7 @@ impl Shard {
         let Some(at) = self.pings.waiting.iter().position(is_it) else { return false };
         let Some(ping) = self.pings.waiting.remove(at) else { return false };
         let round_trip = self.now.since(ping.sent.unwrap_or(self.now));
-        self.report(Event::Pong(Pong { from, sequence, round_trip, bytes, ttl }));
+        self.end_ping(ping, Ok(Pong { from, sequence, round_trip, bytes, ttl }));
         true
     }
 
@@ -167,15 +219,16 @@ impl Shard {
     ) -> bool {
         let is_it = |ping: &Ping| ping.to == to && ping.identifier == identifier && ping.sequence == sequence;
         let Some(at) = self.pings.waiting.iter().position(is_it) else { return false };
-        self.pings.waiting.remove(at);
-        self.report(Event::PingFailed(to, sequence, PingError::Unreachable { from, what }));
+        let Some(ping) = self.pings.waiting.remove(at) else { return false };
+        self.end_ping(ping, Err(PingError::Unreachable { from, what }));
         true
     }
 
     pub(crate) fn expire_pings(&mut self) {
         while let Some(at) = self.pings.waiting.iter().position(|ping| ping.deadline <= self.now) {
             let Some(ping) = self.pings.waiting.remove(at) else { return };
-            self.report(Event::PingFailed(ping.to, ping.sequence, PingError::TimedOut(ping.timeout)));
+            let error = PingError::TimedOut(ping.timeout);
+            self.end_ping(ping, Err(error));
         }
     }
 }

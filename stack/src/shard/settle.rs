@@ -3,8 +3,10 @@
 use super::Shard;
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
+use crate::wire::{Addr, Mac};
 
 impl Shard {
     /// Carries out what a connection's step asked for.
@@ -38,15 +40,18 @@ impl Shard {
         if events.contains(Events::WRITABLE) {
             bits |= Pending::WRITABLE;
         }
-        if let Some(Owner::Hand) = self.connections.at(index).map(|slot| slot.owner) {
-            self.announce(index, bits);
+        match self.connections.at(index).map(|slot| &slot.owner) {
+            Some(Owner::Hand) => self.announce(index, bits),
+            Some(Owner::Cell(_)) => self.publish_to_cell(index, events),
+            Some(Owner::Accept | Owner::Orphan) | None => {}
         }
     }
 
     /// Re-arms the timer of a connection and queues it where it wants to send.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
-        let Some(slot) = self.connections.at_mut(index) else { return };
+        // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
+        let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
         if let Some(deadline) = slot.connection.deadline() {
             self.wheel.arm(index, deadline);
         }
@@ -60,16 +65,24 @@ impl Shard {
     fn reset_flow(&mut self, index: u32, reset: &Reset) {
         let Some(slot) = self.connections.at(index) else { return };
         let (flow, hop) = (*slot.connection.flow(), slot.hop);
-        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
-            return self.send_reset(&flow, reset, mac);
-        }
-        if self.interface.is_ours(flow.remote.addr) {
-            return self.send_reset(&flow, reset, self.capabilities.mac);
-        }
-        match self.resolve(flow.remote.addr) {
-            Some((super::transmit::Via::Station(mac), _)) => self.send_reset(&flow, reset, mac),
+        match self.station(flow.remote.addr, hop) {
+            Some(mac) => self.send_reset(&flow, reset, mac),
             // A peer whose neighbour entry is gone learns of the end from the RST to its next segment.
-            Some(_) | None => self.discards.count(Discard::NeighborUnreachable),
+            None => self.discards.count(Discard::NeighborUnreachable),
+        }
+    }
+
+    /// The station that a last segment to `remote` goes to, if it is known now.
+    fn station(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Mac> {
+        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+            return Some(mac);
+        }
+        if self.interface.is_ours(remote) {
+            return Some(self.capabilities.mac);
+        }
+        match self.resolve(remote) {
+            Some((super::transmit::Via::Station(mac), _)) => Some(mac),
+            Some(_) | None => None,
         }
     }
 
@@ -79,9 +92,16 @@ impl Shard {
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
+        let (owes_ack, hop) = (slot.connection.wants_transmit(), slot.hop);
         self.wheel.cancel(index);
         let reason = match end {
             End::TimeWait(record) => {
+                // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
+                if owes_ack {
+                    if let Some(mac) = self.station(flow.remote.addr, hop) {
+                        self.send_bare(&flow, &record.ack(self.now), mac);
+                    }
+                }
                 let (place, retired) = self.time_wait.insert(record, self.now);
                 if let Some((old, old_flow)) = retired {
                     self.counters.time_wait_retired += 1;
@@ -89,6 +109,8 @@ impl Shard {
                     self.table.remove(old_hash, Entry::TimeWait(old));
                 }
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
+                // The connection still owes the ACK of the peer's FIN.
+                self.send_last(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
@@ -105,11 +127,13 @@ impl Shard {
         match self.connections.at_mut(index) {
             Some(slot) => {
                 slot.ended = Some(reason);
+                let end_of_stream = slot.pending.0 & Pending::END != 0;
                 match slot.owner {
+                    Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
                     Owner::Hand => self.announce(index, Pending::CLOSED),
                     Owner::Orphan => self.release(index),
                     // It stays in the accept queue: the application accepts it and reads what came, or the error.
-                    Owner::Accept(_) => {}
+                    Owner::Accept => {}
                 }
             }
             None => (),
@@ -131,7 +155,7 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
-            if slot.owner == Owner::Orphan {
+            if matches!(slot.owner, Owner::Orphan) {
                 self.orphans = self.orphans.saturating_sub(1);
             }
             let mut context = Context {
@@ -147,7 +171,7 @@ impl Shard {
     /// Near the memory budget windows stop growing (`design.md` rule 3).
     pub(crate) fn update_memory_pressure(&mut self) {
         // Summing a million connections each turn would be O(n); the queues tell the pool what they hold.
-        let held = self.pool.outstanding() as u64;
+        let held = self.pool.outstanding() as u64 + self.unread_memory;
         let limit = self.settings.limits.memory;
         self.memory_low = held >= limit - limit / 8;
         if self.memory_low {

@@ -1,5 +1,6 @@
 //! One connection in the shard: the pure connection, and what the shard knows of it.
 
+use super::cell::Attached;
 use crate::base::Id;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Connection};
@@ -13,12 +14,13 @@ pub struct ConnId {
 }
 
 /// Who holds the other end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Owner {
     /// An application that drives the shard by hand.
     Hand,
+    /// A socket.
+    Cell(Attached),
     /// It stands in a listener's accept queue.
-    Accept(Id),
+    Accept,
     /// Nobody: the connection finishes in the background.
     Orphan,
 }
@@ -50,6 +52,8 @@ impl Pending {
     pub(crate) const READABLE: u8 = 2;
     pub(crate) const WRITABLE: u8 = 4;
     pub(crate) const CLOSED: u8 = 8;
+    /// The peer's FIN, for sockets alone.
+    pub(crate) const END: u8 = 16;
 
     /// Adds `bits`; whether nothing was pending before.
     pub(crate) fn add(&mut self, bits: u8) -> bool {

@@ -99,6 +99,20 @@ pub struct Snapshot {
     pub neighbors: usize,
 }
 
+impl Slot {
+    /// Its line of the connection list.
+    pub(crate) fn row(&self) -> ConnectionRow {
+        let flow = self.connection.flow();
+        ConnectionRow {
+            local: flow.local.to_socket_addr(),
+            remote: flow.remote.to_socket_addr(),
+            state: self.connection.state(),
+            receive_queue: self.connection.info().map_or(0, |info| info.unread as usize),
+            send_queue: self.connection.send_queued(),
+        }
+    }
+}
+
 impl Shard {
     /// Everything that can be said in constant time.
     pub fn snapshot(&self) -> Snapshot {
@@ -124,23 +138,13 @@ impl Shard {
             timers: self.wheel.memory(),
             neighbors: self.neighbors.memory(),
             pool: self.pool.held(),
-            buffers: self.pool.outstanding(),
+            buffers: self.pool.outstanding() + self.unread_memory as usize,
         }
     }
 
     /// The connection list, TIME-WAIT records left out.
     pub fn connections(&self) -> impl Iterator<Item = ConnectionRow> {
-        let row = |slot: &Slot| {
-            let flow = slot.connection.flow();
-            ConnectionRow {
-                local: flow.local.to_socket_addr(),
-                remote: flow.remote.to_socket_addr(),
-                state: slot.connection.state(),
-                receive_queue: slot.connection.info().map_or(0, |info| info.unread as usize),
-                send_queue: slot.connection.send_queued(),
-            }
-        };
-        self.connections.iter().map(move |(_, slot)| row(slot))
+        self.connections.iter().map(|(_, slot)| slot.row())
     }
 
     /// Timers armed, entries in the table: what must be zero when nothing is going on.

@@ -37,6 +37,12 @@ impl Shard {
         device.transmit(&mut self.queues.transmit, &mut self.pool)
     }
 
+    /// Lets a connection that has ended send what it still owes, a bounded number of segments.
+    pub(crate) fn send_last(&mut self, index: u32) {
+        const MOST: usize = 4;
+        self.send_from(index, MOST);
+    }
+
     /// Puts up to `most` segments of one connection into the transmit queue; it stays ready where it has more.
     fn send_from(&mut self, index: u32, most: usize) -> usize {
         let Some(slot) = self.connections.at_mut(index) else { return 0 };
@@ -78,7 +84,7 @@ impl Shard {
 
     /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
     fn via(&mut self, remote: Addr, hop: Option<crate::ip::NeighborId>, index: u32) -> Option<Via> {
-        if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
+        if let Some(mac) = hop.and_then(|id| self.neighbors.untimed().mac(self.now, id)) {
             return Some(Via::Station(mac));
         }
         let (via, id) = self.resolve(remote)?;

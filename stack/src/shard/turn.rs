@@ -95,38 +95,66 @@ impl Shard {
         self.now = self.now.max(now);
         self.counters.turns += 1;
         let turn = self.counters.turns;
-        let progress = self.progress.clone();
-        progress.enter(turn, Step::Receive);
+        self.progress.enter(turn, Step::Receive);
         let received = self.receive(device);
-        progress.enter(turn, Step::Expire);
+        self.progress.enter(turn, Step::Expire);
         let expiring = self.expire();
-        progress.enter(turn, Step::Commands);
+        self.progress.enter(turn, Step::Commands);
+        let commands = self.take_commands();
         self.update_memory_pressure();
-        progress.enter(turn, Step::Transmit);
+        self.progress.enter(turn, Step::Transmit);
         let transmitted = self.transmit(device);
-        progress.enter(turn, Step::Idle);
+        self.progress.enter(turn, Step::Idle);
         let more = received?;
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
-            deadline: self.next_deadline(),
+            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            deadline: self.refresh_deadlines(),
             blocked,
         })
     }
 
     /// When the next turn is owed, if nothing arrives before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [
-            self.wheel.next_deadline(),
-            self.neighbors.next_deadline(),
-            self.admission.next_deadline(),
-            self.time_wait.next_deadline(),
-            self.pings.next_deadline(),
-            self.path_mtus.next_deadline(),
-            self.routes.next_deadline(),
+        let parts = [
+            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
+            self.neighbors.peek(),
+            self.admission.peek(),
+            self.time_wait.peek(),
+            self.pings.peek(),
+            self.path_mtus.peek(),
+            self.routes.peek(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
-        deadlines.into_iter().flatten().min()
+        earliest(parts)
+    }
+
+    /// As [`Shard::next_deadline`], and the parts remember their own.
+    #[inline]
+    fn refresh_deadlines(&mut self) -> Option<Instant> {
+        let parts = [
+            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
+            self.neighbors.refresh(),
+            self.admission.refresh(),
+            self.time_wait.refresh(),
+            self.pings.refresh(),
+            self.path_mtus.refresh(),
+            self.routes.refresh(),
+            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
+        ];
+        earliest(parts)
+    }
+
+    /// Whether calls of the application since the last turn left something to send.
+    pub fn wants_turn(&self) -> bool {
+        !self.ready.is_empty() || !self.queues.looped.is_empty() || !self.queues.transmit.is_empty()
+    }
+
+    /// Tells the time for calls between turns; a turn does it by itself. After a long sleep without it, a connect would
+    /// count its deadlines from the last turn.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
     }
 
     /// Where this shard is in its turn, for a watchdog on another thread.
@@ -138,4 +166,9 @@ impl Shard {
     pub fn plant(&mut self, defect: Defect) {
         self.defect = Some(defect);
     }
+}
+
+#[inline]
+fn earliest<const N: usize>(parts: [Instant; N]) -> Option<Instant> {
+    parts.into_iter().min().filter(|at| *at < Instant::FAR_FUTURE)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Wheel {
     heads: [[u32; SLOTS as usize]; LEVELS],
     occupied: [u64; LEVELS],
     due: u32,
+    /// No slot with timers begins before this tick: most calls of [`Wheel::poll`] end here.
+    begins: u64,
     nodes: Vec<Box<[Node]>>,
     armed: usize,
 }
@@ -48,6 +50,7 @@ impl Wheel {
             heads: [[NIL; SLOTS as usize]; LEVELS],
             occupied: [0; LEVELS],
             due: NIL,
+            begins: u64::MAX,
             nodes: Vec::new(),
             armed: 0,
         }
@@ -101,6 +104,7 @@ impl Wheel {
             let level =
                 ((63 - ((self.tick ^ far) | (SLOTS - 1)).leading_zeros()) / BITS).min(LEVELS as u32 - 1);
             let slot = (far >> (BITS * level)) & (SLOTS - 1);
+            self.begins = self.begins.min(far >> (BITS * level) << (BITS * level));
             level as u16 * SLOTS as u16 + slot as u16
         };
         let head = self.head(place);
@@ -164,7 +168,8 @@ impl Wheel {
         if self.due != NIL {
             return Some(Instant::from_nanos(self.tick.saturating_mul(TICK_NANOS)));
         }
-        self.next_slot().map(|(_, tick)| Instant::from_nanos(tick.saturating_mul(TICK_NANOS)))
+        // Early by at most one call of `poll`, which then looks again.
+        (self.armed > 0).then(|| Instant::from_nanos(self.begins.saturating_mul(TICK_NANOS)))
     }
 
     /// The next owner whose timer fires; its timer is then off the wheel. `work` is decreased by one for every timer that
@@ -181,10 +186,13 @@ impl Wheel {
                 self.unlink(index);
                 return Some(index);
             }
-            let Some((place, begin)) = self.next_slot().filter(|(_, begin)| *begin <= target) else {
+            if self.begins > target {
                 self.tick = self.tick.max(target);
                 return None;
-            };
+            }
+            let next = self.next_slot();
+            self.begins = next.map_or(u64::MAX, |(_, begin)| begin);
+            let Some((place, begin)) = next.filter(|(_, begin)| *begin <= target) else { continue };
             self.tick = self.tick.max(begin);
             let index = *self.head(place);
             *work -= 1;

@@ -41,7 +41,15 @@ pub struct Router {
 impl Router {
     /// A router with an address on the LAN and no routes.
     pub fn new(mac: Mac, address: Ipv4Addr) -> Self {
-        Self { mac, address, others: Vec::new(), routes: Vec::new(), forwarded: 0, swallowed: 0, errors_sent: 0 }
+        Self {
+            mac,
+            address,
+            others: Vec::new(),
+            routes: Vec::new(),
+            forwarded: 0,
+            swallowed: 0,
+            errors_sent: 0,
+        }
     }
 
     /// Gives it an address on another network, as the gateway of the hosts there. All its networks share the one LAN of the

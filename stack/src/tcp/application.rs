@@ -82,6 +82,22 @@ impl Connection {
         Ok(())
     }
 
+    /// As [`push`](Self::push), also without room: for what an application wrote before it went away, which is bounded
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// The chunk, with [`IoError::Shutdown`] or [`IoError::Ended`].
+    pub fn push_last(&mut self, ctx: &mut Context<'_>, chunk: Buf) -> Result<(), (Buf, IoError)> {
+        let queue = match self.send_queue_mut() {
+            Ok(queue) => queue,
+            Err(error) => return Err((chunk, error)),
+        };
+        let was_empty = queue.is_empty();
+        queue.push(chunk);
+        self.on_queued(ctx, was_empty);
+        Ok(())
+    }
+
     fn on_queued(&mut self, ctx: &mut Context<'_>, was_empty: bool) {
         if let Phase::Synchronized(s) = &mut self.phase {
             s.on_queued(&self.common, ctx, was_empty);

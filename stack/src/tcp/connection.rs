@@ -308,6 +308,22 @@ impl Connection {
         }
     }
 
+    /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
+    /// where the settings turn Nagle's algorithm off.
+    pub fn options(&self) -> Options {
+        let rare = self.common.rare.as_deref();
+        let keepalive = rare.and_then(|rare| rare.keepalive.as_ref());
+        Options {
+            nodelay: self.common.nodelay,
+            keepalive: keepalive.is_some(),
+            keepalive_times: keepalive.map(|keepalive| keepalive.times),
+            user_timeout: rare.and_then(|rare| rare.user_timeout),
+            linger: rare.and_then(|rare| rare.linger),
+            receive_window_max: rare.and_then(|rare| rare.receive_window_max),
+            send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
+        }
+    }
+
     /// Becomes ESTABLISHED.
     pub(super) fn establish(&mut self, ctx: &mut Context<'_>, handshake: &Handshake, queue: SendQueue) {
         let receive_max = self.common.receive_max(ctx.settings);
@@ -343,6 +359,8 @@ impl Events {
 impl Synchronized {
     /// Our RST: RFC 9293, Section 3.10.5.
     pub(super) fn reset_numbers(&self) -> (SeqNum, Option<SeqNum>) {
-        (self.snd.nxt, Some(self.rcv.nxt))
+        // A probe's byte lies beyond the peer's window, and so would an RST after it: RFC 5961, Section 3.2 has it dropped.
+        let seq = if self.snd.flags.has(Flags::PROBING) { self.snd.una } else { self.snd.nxt };
+        (seq, Some(self.rcv.nxt))
     }
 }

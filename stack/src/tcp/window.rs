@@ -1,7 +1,7 @@
 //! The receive window: what is offered, when it is worth telling, and how it grows.
 
-use super::connection::Context;
-use super::state::{Common, Rcv, Synchronized};
+use super::connection::{Connection, Context};
+use super::state::{Common, Phase, Rcv, Synchronized};
 use crate::base::Instant;
 use core::time::Duration;
 
@@ -56,6 +56,24 @@ impl Rcv {
         let field = field.min(0xffff);
         self.edge = self.edge.max(self.nxt + (field << self.scale));
         field as u16
+    }
+}
+
+impl Connection {
+    /// How many bytes more the application has to consume before the peer is told of the room at once; `None` where no
+    /// consumption makes it so. Whoever holds popped bytes needs to report no sooner.
+    pub fn window_due_after(&self) -> Option<u32> {
+        let Phase::Synchronized(s) = &self.phase else { return None };
+        if !s.snd.state.may_receive() {
+            return None;
+        }
+        let (half, segment) = (s.rcv.buffer / 2, u32::from(self.common.our_mss));
+        // The same two cases as in `on_consumed`.
+        let worth = if s.rcv.window() < 2 * segment { half.min(segment) } else { half };
+        // Before the window itself shrinks nothing can open.
+        let used = s.rcv.used().saturating_add(s.rcv.window());
+        let needed = used.saturating_add(worth).saturating_sub(s.rcv.buffer).max(1);
+        (needed <= s.rcv.popped).then_some(needed)
     }
 }
 

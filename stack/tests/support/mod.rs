@@ -12,8 +12,11 @@
 // Each test target compiles this for itself and uses a part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+pub mod kernel;
 pub mod netns;
 mod runner;
+pub mod stack;
+pub mod stream;
 
 pub use runner::{Test, main, skip};
 

@@ -24,7 +24,8 @@ const LAYERS: &[(&str, Option<&[&str]>)] = &[
     ("shard", Some(&["tcp", "ip", "udp", "admission"])),
     ("steering", Some(&["tcp", "ip", "udp", "admission", "shard"])),
     ("socket", Some(&["tcp", "ip", "udp", "admission", "shard", "steering"])),
-    ("driver", Some(&["tcp", "ip", "udp", "admission", "shard", "steering", "socket"])),
+    // A driver waits for devices.
+    ("driver", Some(&["device", "tcp", "ip", "udp", "admission", "shard", "steering", "socket"])),
     ("sim", None),
 ];
 

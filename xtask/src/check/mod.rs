@@ -1,5 +1,6 @@
 //! `cargo xtask check`: what keeps the design true, and that a compiler does not check.
 
+mod absent;
 mod forbidden;
 mod layers;
 mod rfc;
@@ -55,6 +56,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {
         ("layers", collect(&mut failures, layers::check(&sources))),
         ("locks, atomics, unsafe", collect(&mut failures, forbidden::check(&sources))),
         ("file sizes", collect(&mut failures, size::check(&sources))),
+        ("what is not there", collect(&mut failures, absent::check(root, &sources, write))),
         ("RFC index", collect(&mut failures, rfc::check(root, &sources, write))),
     ];
     for failure in &failures {

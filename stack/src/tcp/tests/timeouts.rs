@@ -80,6 +80,7 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
             solo.give_next(ACK, b"");
         } else {
             assert!(sent[0].has(RST));
+            assert_eq!(sent[0].header.seq, SeqNum(1001), "within the closed window, before the probe's byte");
         }
     }
     assert_eq!(solo.now.since(began), Duration::from_secs(100));

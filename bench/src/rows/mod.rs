@@ -1,0 +1,36 @@
+//! The rows of the table, one file a subject.
+
+mod bulk;
+mod connect;
+mod idle;
+mod ping;
+
+use crate::peer::{Native, Question};
+use crate::report::Report;
+
+/// What every row needs.
+pub struct Run {
+    pub report: Report,
+    /// smoltcp built for this machine; absent where it was not built.
+    pub native: Option<Native>,
+}
+
+impl Run {
+    /// smoltcp's answer from the second process.
+    pub fn native(&mut self, question: Question) -> Option<Vec<f64>> {
+        self.native.as_mut()?.ask(question)
+    }
+}
+
+/// One subject: its name on the command line, and what measures it.
+pub type Subject = (&'static str, fn(&mut Run));
+
+/// All of them, in the order of the table.
+pub const SUBJECTS: [Subject; 6] = [
+    ("bulk", bulk::bulk),
+    ("super", bulk::super_segments),
+    ("ping", ping::ping),
+    ("connect", connect::connect),
+    ("idle", idle::idle),
+    ("allocations", bulk::allocations),
+];
