@@ -124,10 +124,7 @@ impl Shard {
                 match slot.owner {
                     Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
                     Owner::Hand => self.announce(index, Pending::CLOSED),
-                    Owner::Orphan => {
-                        self.orphans = self.orphans.saturating_sub(1);
-                        self.release(index);
-                    }
+                    Owner::Orphan => self.release(index),
                     // It stays in the accept queue: the application accepts it and reads what came, or the error.
                     Owner::Accept => {}
                 }
@@ -151,6 +148,9 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
+            if matches!(slot.owner, Owner::Orphan) {
+                self.orphans = self.orphans.saturating_sub(1);
+            }
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,
