@@ -110,5 +110,6 @@ fn a_link_that_duplicates_slows_nobody_down() {
     assert_eq!((info.retransmitted, info.ssthresh), (0, u32::MAX), "our sender takes no report for a loss");
     let reports =
         net.sent_by(1).filter(|s| s.header.options.sack.as_slice().iter().any(|b| b.1.le(s.header.ack)));
-    assert!(reports.count() > 10);
+    let reports = reports.count();
+    assert!(reports >= 5, "{reports} reports");
 }
