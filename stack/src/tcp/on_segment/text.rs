@@ -42,10 +42,7 @@ impl Synchronized {
                 outcome.discard = Some(Discard::TcpAfterClose);
                 return;
             }
-            if seq.lt(self.rcv.nxt) {
-                // RFC 2883, Section 4.2: the part that was here before.
-                self.report_duplicate(common, seq, self.rcv.nxt.min(seq + len));
-            }
+            self.report_known(common, seq, len);
             if !self.trim(&mut seq, payload) {
                 self.rcv.ack_now = true;
                 outcome.discard = Some(Discard::TcpWindowOverrun);
