@@ -6,8 +6,8 @@ use super::outcome::Outgoing;
 use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
-use super::{timestamps, window};
-use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, Timestamps};
+use super::window;
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader};
 
 /// The next segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -328,10 +328,7 @@ impl Synchronized {
             window: self.rcv.advertise(common.our_mss),
             ..TcpHeader::default()
         };
-        if self.snd.flags.has(Flags::TIMESTAMPS) {
-            let value = timestamps::clock(ctx.now, common.ts_offset);
-            header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
-        }
+        header.options.timestamps = self.timestamps(common, ctx);
         if self.rcv.gap || self.rcv.duplicate {
             header.options.sack = self.sack_blocks(common);
         }

@@ -38,7 +38,7 @@ impl Synchronized {
         if len > 0 {
             if common.orphan && (seq + len).gt(self.rcv.nxt) {
                 // RFC 9293, Section 3.6.1: nobody will ever read it, so the peer must learn that it is lost.
-                *outcome = self.abandon(CloseReason::DataAfterClose);
+                *outcome = self.abandon(CloseReason::DataAfterClose, common, ctx);
                 outcome.discard = Some(Discard::TcpAfterClose);
                 return;
             }
