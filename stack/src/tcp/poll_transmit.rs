@@ -7,7 +7,7 @@ use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
 use super::window;
-use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader};
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions};
 
 /// The next segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -253,6 +253,7 @@ impl Synchronized {
         }
     }
 
+    #[inline]
     fn emit(&mut self, common: &Common, ctx: &Context<'_>, seq: SeqNum, len: u32, next: Next) -> Outgoing {
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
@@ -274,16 +275,26 @@ impl Synchronized {
         } else if next == Next::Probe {
             self.snd.flags.set(Flags::PROBE, false);
         }
-        let header = TcpHeader {
-            src_port: common.flow.local.port,
-            dst_port: common.flow.remote.port,
-            seq,
-            ..self.ack_header(common, ctx, flags)
+        let window = self.rcv.advertise(common.our_mss);
+        // Built in its final place: copying a header that was just written costs more than writing it.
+        let mut out = Outgoing {
+            header: TcpHeader {
+                src_port: common.flow.local.port,
+                dst_port: common.flow.remote.port,
+                seq,
+                ack: self.rcv.nxt,
+                flags,
+                window,
+                urgent: 0,
+                options: TcpOptions::default(),
+            },
+            offset: if len == 0 { 0 } else { seq.since(self.snd.una) as usize },
+            len: len as usize,
+            segment_size: 0,
         };
-        let mut out =
-            Outgoing { header, offset: seq.since(self.snd.una) as usize, len: len as usize, segment_size: 0 };
-        if len == 0 {
-            out.offset = 0;
+        out.header.options.timestamps = self.timestamps(common, ctx);
+        if self.rcv.gap || self.rcv.duplicate {
+            out.header.options.sack = self.sack_blocks(common);
         }
         let full = self.segment_payload(common);
         if len > full {
@@ -317,22 +328,6 @@ impl Synchronized {
         if self.snd.timer != Timer::Retransmit {
             self.arm_retransmit(common, ctx);
         }
-    }
-
-    /// All of a header but ports and sequence number.
-    #[inline]
-    fn ack_header(&mut self, common: &Common, ctx: &Context<'_>, flags: TcpFlags) -> TcpHeader {
-        let mut header = TcpHeader {
-            ack: self.rcv.nxt,
-            flags,
-            window: self.rcv.advertise(common.our_mss),
-            ..TcpHeader::default()
-        };
-        header.options.timestamps = self.timestamps(common, ctx);
-        if self.rcv.gap || self.rcv.duplicate {
-            header.options.sack = self.sack_blocks(common);
-        }
-        header
     }
 
     /// The record that takes over in TIME-WAIT.

@@ -55,6 +55,12 @@ pub const fn at_odd_offset(sum: u32) -> u32 {
     (folded >> 8) | ((folded & 0xff) << 8)
 }
 
+/// The partial sum of 32-bit words whose plain sum is `words`.
+#[inline]
+pub(super) const fn combine_wide(words: u64) -> u32 {
+    fold64(words)
+}
+
 /// The value of the checksum field: folded and inverted.
 #[inline]
 pub const fn finish(sum: u32) -> u16 {

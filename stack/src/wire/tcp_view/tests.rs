@@ -329,3 +329,27 @@ proptest! {
         prop_assert!(checksum_ok(src, dst, &bytes));
     }
 }
+
+#[test]
+fn the_sum_from_the_fields_is_that_of_the_bytes() {
+    for (flags, timestamps, blocks) in [(0x18, false, 0), (0x10, true, 0), (0x12, true, 0), (0x02, false, 0), (0x10, true, 2)] {
+        let mut header = TcpHeader {
+            src_port: 0xfffe,
+            dst_port: 80,
+            seq: SeqNum(0xfedc_ba98),
+            ack: SeqNum(0x8765_4321),
+            flags: TcpFlags(flags),
+            window: 0xffff,
+            urgent: 7,
+            ..TcpHeader::default()
+        };
+        header.options.timestamps = timestamps.then_some(Timestamps { value: 0xffff_fff0, echo: 0x1234_5678 });
+        for i in 0..blocks {
+            header.options.sack.push(SeqNum(i * 100), SeqNum(i * 100 + 50));
+        }
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let len = header.write(&mut bytes);
+        let (sum, read) = (header.partial_sum(&bytes[..len]), checksum::sum(&bytes[..len]));
+        assert_eq!(checksum::finish(sum), checksum::finish(read), "{header:?}");
+    }
+}
