@@ -185,6 +185,11 @@ impl World {
         self.after(id, out);
     }
 
+    /// When the next event comes: until then nothing changes but by [`World::with`]. For a world that runs by a clock.
+    pub fn next_event(&self) -> Option<Instant> {
+        self.queue.peek().map(|next| next.0.at)
+    }
+
     /// Takes the next event, if there is one no later than `until`.
     pub fn step(&mut self, until: Instant) -> bool {
         self.start();
