@@ -49,7 +49,12 @@ fn main() -> ExitCode {
     }
     let missed = &run.report.missed;
     if !json {
-        println!("\n{} rows, {} bars missed{}", run.report.rows, missed.len(), if missed.is_empty() { "" } else { ":" });
+        println!(
+            "\n{} rows, {} bars missed{}",
+            run.report.rows,
+            missed.len(),
+            if missed.is_empty() { "" } else { ":" }
+        );
         missed.iter().for_each(|name| println!("  {name}"));
     }
     if check && !missed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }

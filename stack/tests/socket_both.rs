@@ -4,25 +4,25 @@
 mod kernel {
     use std::io;
     use std::net::SocketAddr;
-    pub use tokio::net::{TcpListener, TcpStream};
+    pub(crate) use tokio::net::{TcpListener, TcpStream};
 
     /// The kernel's loopback.
-    pub struct Net;
+    pub(crate) struct Net;
 
     impl Net {
-        pub fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub async fn listen(&self) -> io::Result<TcpListener> {
+        pub(crate) async fn listen(&self) -> io::Result<TcpListener> {
             TcpListener::bind("127.0.0.1:0").await
         }
 
-        pub async fn connect(&self, listener: &TcpListener) -> io::Result<TcpStream> {
+        pub(crate) async fn connect(&self, listener: &TcpListener) -> io::Result<TcpStream> {
             self.connect_to(listener.local_addr()?).await
         }
 
-        pub async fn connect_to(&self, addr: SocketAddr) -> io::Result<TcpStream> {
+        pub(crate) async fn connect_to(&self, addr: SocketAddr) -> io::Result<TcpStream> {
             TcpStream::connect(addr).await
         }
     }
@@ -35,16 +35,16 @@ mod ours {
     use std::net::SocketAddr;
     use synward::Stack;
     use synward::device::memory::{LinkOptions, link};
-    pub use synward::{TcpListener, TcpStream};
+    pub(crate) use synward::{TcpListener, TcpStream};
 
     /// Two stacks on an in-memory link.
-    pub struct Net {
+    pub(crate) struct Net {
         server: Stack,
         client: Stack,
     }
 
     impl Net {
-        pub fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             let (left, right) = link(LinkOptions::default());
             Ok(Self {
                 server: Stack::builder(left).address("192.0.2.1/24").test_seed(1).spawn()?,
@@ -52,15 +52,15 @@ mod ours {
             })
         }
 
-        pub async fn listen(&self) -> io::Result<TcpListener> {
+        pub(crate) async fn listen(&self) -> io::Result<TcpListener> {
             TcpListener::bind(&self.server, "192.0.2.1:0").await
         }
 
-        pub async fn connect(&self, listener: &TcpListener) -> io::Result<TcpStream> {
+        pub(crate) async fn connect(&self, listener: &TcpListener) -> io::Result<TcpStream> {
             self.connect_to(listener.local_addr()?).await
         }
 
-        pub async fn connect_to(&self, addr: SocketAddr) -> io::Result<TcpStream> {
+        pub(crate) async fn connect_to(&self, addr: SocketAddr) -> io::Result<TcpStream> {
             TcpStream::connect(&self.client, addr).await
         }
     }

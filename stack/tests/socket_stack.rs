@@ -447,30 +447,33 @@ fn a_thread_drives_a_stack_as_well() {
     let server = Stack::builder(left).address("192.0.2.1/24").spawn_thread().unwrap();
     let client = Stack::builder(right).address("192.0.2.2/24").spawn_thread().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(timeout(Duration::from_secs(60), async {
-        let (_listener, mut near, mut far) = connected(&server, &client).await;
-        let data = vec![9; 3 << 20];
-        let sent = data.clone();
-        let writing = tokio::spawn(async move {
-            near.write_all(&sent).await.unwrap();
-            near.shutdown().await.unwrap();
-            near
-        });
-        let mut got = Vec::new();
-        far.read_to_end(&mut got).await.unwrap();
-        assert!(got == data);
-        let mut near = writing.await.unwrap();
-        drop(server);
-        let error = loop {
-            match near.read(&mut [0; 1]).await {
-                Ok(0) => panic!("an end in order"),
-                Ok(_) => {}
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        let failed = far.read(&mut [0; 1]).await;
-        assert!(matches!(failed, Ok(0)), "the end of the stream had come before the end of the stack");
-    }))
-    .expect("it hangs");
+    runtime.block_on(async {
+        timeout(Duration::from_secs(60), a_transfer_and_an_end(server, client)).await.expect("it hangs");
+    });
+}
+
+async fn a_transfer_and_an_end(server: Stack, client: Stack) {
+    let (_listener, mut near, mut far) = connected(&server, &client).await;
+    let data = vec![9; 3 << 20];
+    let sent = data.clone();
+    let writing = tokio::spawn(async move {
+        near.write_all(&sent).await.unwrap();
+        near.shutdown().await.unwrap();
+        near
+    });
+    let mut got = Vec::new();
+    far.read_to_end(&mut got).await.unwrap();
+    assert!(got == data);
+    let mut near = writing.await.unwrap();
+    drop(server);
+    let error = loop {
+        match near.read(&mut [0; 1]).await {
+            Ok(0) => panic!("an end in order"),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let failed = far.read(&mut [0; 1]).await;
+    assert!(matches!(failed, Ok(0)), "the end of the stream had come before the end of the stack");
 }

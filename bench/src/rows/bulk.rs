@@ -45,7 +45,8 @@ pub fn super_segments(run: &mut Run) {
     ours.rate(total(9000) / 4);
     let rates = (0..ROUNDS).map(|_| ours.rate(total(9000))).collect();
     run.report.add(Row::new("bulk: MTU 1500, super-segments", median(rates), "Gbit/s"));
-    run.report.note("super-segments: up to 64 KiB a frame, checksums left to the link: not a packet on a wire");
+    run.report
+        .note("super-segments: up to 64 KiB a frame, checksums left to the link: not a packet on a wire");
 }
 
 /// Allocations for each packet in steady state.

@@ -38,7 +38,8 @@ pub fn idle(run: &mut Run) {
     for n in [1_000, 10_000, 100_000] {
         let mut some = Idle::new(n);
         let same = median((0..5).map(|_| some.same(TRIPS)).collect());
-        run.report.add(Row::new(format!("idle: same connection, N = {n}"), same, "ns").beside(alone, "N = 0"));
+        run.report
+            .add(Row::new(format!("idle: same connection, N = {n}"), same, "ns").beside(alone, "N = 0"));
         let random = median((0..5).map(|_| some.random(TRIPS)).collect());
         let row = Row::new(format!("idle: random connection, N = {n}"), random, "ns");
         run.report.add(row.beside(floor::ping_pong_random(n), "floor"));
