@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use synward::settings::{Cookies, Preset, Settings, Severity, SynAttackProtect, parse_duration};
+use synward::settings::{Cookies, Preset, Settings, SynAttackProtect, parse_duration};
 
 use crate::output;
 use capture::LanCapture;
@@ -173,20 +173,7 @@ fn drill(args: Args) -> Result<bool, String> {
 
 /// The server's settings: the file on its preset, then what the command line says.
 fn settings(args: &Args) -> Result<Settings, String> {
-    let mut settings = match &args.settings {
-        None => args.preset.unwrap_or_default().settings(),
-        Some(path) => {
-            let loaded = super::settings::file::read(path)?.load(args.preset);
-            for diagnostic in &loaded.diagnostics {
-                output::note(super::settings::file::show(path, diagnostic));
-            }
-            let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-            if loaded.has_errors() {
-                return Err(format!("{}: {errors} of its lines cannot be used", path.display()));
-            }
-            loaded.settings
-        }
-    };
+    let mut settings = super::settings::file::load(args.settings.as_deref(), args.preset)?;
     let admission = &mut settings.admission;
     admission.syn_attack_protect = match args.protect {
         None => admission.syn_attack_protect,
