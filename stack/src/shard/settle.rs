@@ -1,6 +1,6 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
-use super::Shard;
+use super::{Shard, Token};
 use super::slot::{Owner, Pending};
 use super::table::Entry;
 use crate::ip::NeighborId;
@@ -155,6 +155,9 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
+            if let Some(neighbor) = slot.hop.filter(|_| slot.waits_for_neighbor) {
+                self.neighbors.cancel(neighbor, Token::Connection(id).pack());
+            }
             if matches!(slot.owner, Owner::Orphan) {
                 self.orphans = self.orphans.saturating_sub(1);
             }
