@@ -92,16 +92,9 @@ impl Shard {
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
-        let (owes_ack, hop) = (slot.connection.wants_transmit(), slot.hop);
         self.wheel.cancel(index);
         let reason = match end {
             End::TimeWait(record) => {
-                // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
-                if owes_ack {
-                    if let Some(mac) = self.station(flow.remote.addr, hop) {
-                        self.send_bare(&flow, &record.ack(self.now), mac);
-                    }
-                }
                 let (place, retired) = self.time_wait.insert(record, self.now);
                 if let Some((old, old_flow)) = retired {
                     self.counters.time_wait_retired += 1;
@@ -109,8 +102,9 @@ impl Shard {
                     self.table.remove(old_hash, Entry::TimeWait(old));
                 }
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
-                // The connection still owes the ACK of the peer's FIN.
+                // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
                 self.send_last(index);
+                self.wheel.cancel(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
