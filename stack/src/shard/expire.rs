@@ -2,7 +2,7 @@
 
 use super::connect::neighbor_silent;
 use super::table::Entry;
-use super::{Defect, Event, Shard, Token};
+use super::{Defect, Shard, Token};
 use crate::admission::{Due, Removed};
 use crate::base::Id;
 use crate::ip::NeighborAction;
@@ -139,14 +139,6 @@ impl Shard {
                     }
                 }
             }
-        }
-        self.report_protection();
-    }
-
-    /// Passes changes of protection on.
-    pub(crate) fn report_protection(&mut self) {
-        while let Some(change) = self.admission.next_event() {
-            self.report(Event::Protection(change));
         }
     }
 
