@@ -42,39 +42,42 @@ impl fmt::Display for RelayError {
     }
 }
 
-/// Relays until both directions have ended; a half-close passes through. Whatever goes wrong on one side reaches the other
-/// as a reset.
-pub(super) async fn relay(
-    mut client: TcpStream,
-    backend: SocketAddr,
-    timeout: Duration,
-) -> Result<Passed, RelayError> {
-    let mut server = match tokio::time::timeout(timeout, Backend::connect(backend)).await {
-        Ok(Ok(server)) => server,
-        Ok(Err(error)) => {
-            reset(&client);
-            return Err(RelayError::Connect(error));
+/// The two connections of a relay. Unless both directions have ended, dropping them resets both: what was cut off must not
+/// look like a regular end.
+struct Pair {
+    client: TcpStream,
+    server: Option<Backend>,
+    finished: bool,
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
         }
-        Err(_) => {
-            reset(&client);
-            return Err(RelayError::Silent(timeout));
-        }
-    };
-    // A relay must not wait for more than the peer sent.
-    let _ = server.set_nodelay(true);
-    let _ = client.set_nodelay(true);
-    match copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER).await {
-        Ok((up, down)) => Ok(Passed { up, down }),
-        Err(error) => {
-            reset(&client);
+        // A connection that has ended already needs none.
+        let _ = self.client.set_linger(Some(Duration::ZERO));
+        if let Some(server) = &self.server {
             let _ = server.set_zero_linger();
-            Err(RelayError::Broken(error))
         }
     }
 }
 
-/// Makes the drop that follows a reset.
-fn reset(client: &TcpStream) {
-    // A connection that has ended already needs none.
-    let _ = client.set_linger(Some(Duration::ZERO));
+/// Relays until both directions have ended; a half-close passes through. Whatever goes wrong on one side, and being
+/// cancelled, reaches the other as a reset.
+pub(super) async fn relay(
+    client: TcpStream,
+    backend: SocketAddr,
+    timeout: Duration,
+) -> Result<Passed, RelayError> {
+    let mut pair = Pair { client, server: None, finished: false };
+    let connected = tokio::time::timeout(timeout, Backend::connect(backend)).await;
+    let server = pair.server.insert(connected.map_err(|_| RelayError::Silent(timeout))?.map_err(RelayError::Connect)?);
+    // A relay must not wait for more than the peer sent.
+    let _ = server.set_nodelay(true);
+    let _ = pair.client.set_nodelay(true);
+    let copied = copy_bidirectional_with_sizes(&mut pair.client, server, BUFFER, BUFFER).await;
+    let (up, down) = copied.map_err(RelayError::Broken)?;
+    pair.finished = true;
+    Ok(Passed { up, down })
 }
