@@ -280,7 +280,6 @@ impl Shard {
             Verdict::Reset(discard) => self.refuse(&arrived, discard),
         }
         self.pool.put(arrived.payload);
-        self.report_protection();
     }
 
     /// The handshake is complete: memory is committed from here on (`design.md` rule 4).
