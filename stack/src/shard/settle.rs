@@ -1,8 +1,8 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
-use super::{Shard, Token};
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use super::{Shard, Token};
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;

@@ -210,7 +210,10 @@ fn segment_frame(
             // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
             !checksum::finish(pseudo)
         } else {
-            checksum::finish(checksum::combine(checksum::combine(pseudo, header.partial_sum(place)), payload_sum))
+            checksum::finish(checksum::combine(
+                checksum::combine(pseudo, header.partial_sum(place)),
+                payload_sum,
+            ))
         };
         tcp_view::store_checksum_field(place, value);
     }
