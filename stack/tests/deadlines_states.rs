@@ -68,7 +68,7 @@ impl Wait {
             Self::FinWait1 | Self::FinWait1Data | Self::FinWait1Owned => Operation::CloseUnanswered,
             Self::Closing | Self::LastAck | Self::LastAckData | Self::Linger => Operation::CloseUnanswered,
             Self::FinWait2Orphan => Operation::CloseHalfClosed,
-            Self::TimeWait => Operation::TimeWait,
+            Self::InTimeWait => Operation::TimeWait,
         }
     }
 
@@ -89,7 +89,7 @@ impl Wait {
             Self::EstablishedZeroWindow | Self::EstablishedKeepAlive | Self::CloseWaitData => true,
             Self::FinWait1Owned | Self::FinWait2KeepAlive => true,
             Self::HalfOpen | Self::FinWait1 | Self::FinWait1Data | Self::FinWait2Orphan => false,
-            Self::Closing | Self::LastAck | Self::LastAckData | Self::TimeWait | Self::Linger => false,
+            Self::Closing | Self::LastAck | Self::LastAckData | Self::InTimeWait | Self::Linger => false,
         }
     }
 }
