@@ -33,7 +33,7 @@ enum Wait {
     CloseWaitData,
     LastAck,
     LastAckData,
-    InTimeWait,
+    Waiting2Msl,
     Linger,
 }
 
@@ -53,7 +53,7 @@ const WAITS: [Wait; 17] = [
     Wait::CloseWaitData,
     Wait::LastAck,
     Wait::LastAckData,
-    Wait::InTimeWait,
+    Wait::Waiting2Msl,
     Wait::Linger,
 ];
 
@@ -68,7 +68,7 @@ impl Wait {
             Self::FinWait1 | Self::FinWait1Data | Self::FinWait1Owned => Operation::CloseUnanswered,
             Self::Closing | Self::LastAck | Self::LastAckData | Self::Linger => Operation::CloseUnanswered,
             Self::FinWait2Orphan => Operation::CloseHalfClosed,
-            Self::InTimeWait => Operation::TimeWait,
+            Self::Waiting2Msl => Operation::TimeWait,
         }
     }
 
@@ -89,7 +89,7 @@ impl Wait {
             Self::EstablishedZeroWindow | Self::EstablishedKeepAlive | Self::CloseWaitData => true,
             Self::FinWait1Owned | Self::FinWait2KeepAlive => true,
             Self::HalfOpen | Self::FinWait1 | Self::FinWait1Data | Self::FinWait2Orphan => false,
-            Self::Closing | Self::LastAck | Self::LastAckData | Self::InTimeWait | Self::Linger => false,
+            Self::Closing | Self::LastAck | Self::LastAckData | Self::Waiting2Msl | Self::Linger => false,
         }
     }
 }
@@ -214,7 +214,7 @@ impl Stage {
                     wire.host.close(conn);
                 }
             }
-            Wait::InTimeWait => {
+            Wait::Waiting2Msl => {
                 wire.host.close(conn);
                 wire.settle();
                 peer.ack += 1;
@@ -312,7 +312,7 @@ fn hold(wait: Wait, event: Happens) {
     let settings = stage.wire.host.settings().clone();
     let bound = wait.operation().bound(&settings, &wait.options()).unwrap();
     // A SYN may take over a TIME-WAIT: then it is a half-open connection that has to end.
-    let taken_over = wait == Wait::InTimeWait && event == Happens::SynInside;
+    let taken_over = wait == Wait::Waiting2Msl && event == Happens::SynInside;
     let more = if taken_over {
         Operation::HalfOpen.bound(&settings, &Options::default()).unwrap()
     } else {
@@ -406,7 +406,7 @@ fn a_wait_for_somebody_else_stays_for_days_without_a_timer_and_is_cancelled_with
 
 #[test]
 fn time_wait_is_left_one_time_wait_after_the_last_fin() {
-    let mut stage = Stage::reach(Wait::InTimeWait);
+    let mut stage = Stage::reach(Wait::Waiting2Msl);
     stage.wire.run(secs(50));
     assert_eq!(stage.wire.host.snapshot().time_wait, 1);
     stage.wire.segments();
