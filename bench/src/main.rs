@@ -18,10 +18,10 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const USAGE: &str = "usage: bench [NAME...] [--json] [--check] [--native PROGRAM]";
+const USAGE: &str = "usage: bench [NAME...] [--json] [--check] [--native PROGRAM] [--alone]";
 
 fn main() -> ExitCode {
-    let (mut names, mut json, mut check, mut native) = (Vec::new(), false, false, None);
+    let (mut names, mut json, mut check, mut native, mut alone) = (Vec::new(), false, false, None, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             "--json" => json = true,
             "--check" => check = true,
             "--native" => native = arguments.next(),
+            "--alone" => alone = true,
             name if SUBJECTS.iter().any(|(subject, _)| *subject == name) => names.push(argument),
             other => {
                 let subjects: Vec<&str> = SUBJECTS.iter().map(|(name, _)| *name).collect();
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         }
     }
     let native = native.and_then(|program| peer::Native::start(Path::new(&program)));
-    let mut run = Run { report: Report::new(json), native };
+    let mut run = Run { report: Report::new(json), native, alone };
     for (name, measure) in SUBJECTS {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             measure(&mut run);
@@ -49,7 +50,12 @@ fn main() -> ExitCode {
     }
     let missed = &run.report.missed;
     if !json {
-        println!("\n{} rows, {} bars missed{}", run.report.rows, missed.len(), if missed.is_empty() { "" } else { ":" });
+        println!(
+            "\n{} rows, {} bars missed{}",
+            run.report.rows,
+            missed.len(),
+            if missed.is_empty() { "" } else { ":" }
+        );
         missed.iter().for_each(|name| println!("  {name}"));
     }
     if check && !missed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }

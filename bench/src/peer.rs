@@ -71,7 +71,8 @@ pub struct Native {
 
 impl Native {
     pub fn start(program: &Path) -> Option<Self> {
-        let spawned = Command::new(program).arg("--serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let spawned =
+            Command::new(program).arg("--serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.ok()?;
         let (to, from) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
         Some(Self { child, to, from })

@@ -18,3 +18,7 @@ pub mod sync;
 pub mod tcp;
 pub mod telemetry;
 pub mod wire;
+
+pub use socket::Stack;
+#[cfg(feature = "tokio")]
+pub use socket::{TcpListener, TcpSocket, TcpStream};

@@ -50,6 +50,10 @@ pub fn ping_pong(size: usize, rounds: usize) -> PingPong {
         times.push(at.elapsed().as_nanos() as u32);
     }
     let rate = rounds as f64 / (cpu() - begin);
+    if std::env::var_os("PROBE").is_some() {
+        eprintln!("{:#?}", pair.a.snapshot().counters);
+        eprintln!("{:#?}", pair.b.snapshot().counters);
+    }
     let p50 = f64::from(percentile(&mut times, 0.5));
     PingPong { rate, p50, p99: f64::from(percentile(&mut times, 0.99)) }
 }

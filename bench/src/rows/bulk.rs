@@ -20,13 +20,16 @@ pub fn bulk(run: &mut Run) {
     for (mtu, bar) in [(1500, 1.0), (9000, 1.3), (65_535, 1.7)] {
         let options = PairOptions { mtu, ..PairOptions::default() };
         verify(&options, &Options::default(), VERIFIED);
-        let mut ours = Bulk::new(&options, &Options::default());
+        let var = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u32>().ok());
+        let app = Options { receive_window_max: var("WIN"), send_buffer_max: var("SND"), ..Options::default() };
+        let mut ours = Bulk::new(&options, &app);
         ours.rate(total(mtu) / 4);
         let (mut rates, mut peers, mut natives) = (Vec::new(), Vec::new(), Vec::new());
+        if std::env::var_os("PROBE").is_some() { eprintln!("{:?}", ours.pair.a.info(ours.at_a)); eprintln!("{:?} {:?}", ours.pair.b.info(ours.at_b), ours.pair.a.snapshot().memory); }
         for _ in 0..ROUNDS {
             rates.push(ours.rate(total(mtu)));
             let question = Question::Bulk(mtu, total(mtu));
-            peers.extend(question.answer());
+            peers.extend(run.peer(question));
             natives.extend(run.native(question).unwrap_or_default());
         }
         let row = Row::new(format!("bulk: MTU {mtu}"), median(rates), "Gbit/s");
@@ -34,7 +37,7 @@ pub fn bulk(run: &mut Run) {
         if !natives.is_empty() {
             run.report.add(row.clone().beside(median(natives), "smoltcp native"));
         }
-        run.report.add(row.beside(floor::bulk(mtu - 40), "floor, 4 copies"));
+        run.report.add(row.beside(run.floor(|| floor::bulk(mtu - 40)), "floor, 4 copies"));
     }
 }
 
@@ -45,7 +48,8 @@ pub fn super_segments(run: &mut Run) {
     ours.rate(total(9000) / 4);
     let rates = (0..ROUNDS).map(|_| ours.rate(total(9000))).collect();
     run.report.add(Row::new("bulk: MTU 1500, super-segments", median(rates), "Gbit/s"));
-    run.report.note("super-segments: up to 64 KiB a frame, checksums left to the link: not a packet on a wire");
+    run.report
+        .note("super-segments: up to 64 KiB a frame, checksums left to the link: not a packet on a wire");
 }
 
 /// Allocations for each packet in steady state.

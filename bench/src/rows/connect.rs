@@ -22,7 +22,7 @@ pub fn connect(run: &mut Run) {
     for _ in 0..ROUNDS {
         rates.push(COUNT as f64 / ours.run(COUNT));
         let question = Question::ConnectClose(COUNT);
-        peers.extend(question.answer());
+        peers.extend(run.peer(question));
         natives.extend(run.native(question).unwrap_or_default());
     }
     assert_eq!(ours.pair.a.snapshot().time_wait, limit, "TIME-WAIT stays full");
@@ -31,6 +31,6 @@ pub fn connect(run: &mut Run) {
     if !natives.is_empty() {
         run.report.add(row.clone().beside(median(natives), "smoltcp native"));
     }
-    run.report.add(row.beside(1e9 / floor::connect_close(), "floor"));
+    run.report.add(row.beside(run.floor(|| 1e9 / floor::connect_close()), "floor"));
     run.report.note("smoltcp keeps neither TIME-WAIT nor an accept queue and reuses one socket");
 }

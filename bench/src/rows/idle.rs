@@ -31,21 +31,22 @@ pub fn idle(run: &mut Run) {
     // The peer's figure that gives the median of the pairs' ratios.
     run.report.add(row.clone().beside(row.ours / median(ratios), "N = 0").bar(Bar::AtMost(1.15)));
     let random = median((0..5).map(|_| million.random(200_000)).collect());
-    let floor = floor::ping_pong_random(MILLION);
+    let floor = run.floor(|| floor::ping_pong_random(MILLION));
     let row = Row::new("idle: random connection, N = 1 000 000", random, "ns");
     run.report.add(row.beside(floor, "floor").bar(Bar::AtMost(8.0)));
     drop(million);
     for n in [1_000, 10_000, 100_000] {
         let mut some = Idle::new(n);
         let same = median((0..5).map(|_| some.same(TRIPS)).collect());
-        run.report.add(Row::new(format!("idle: same connection, N = {n}"), same, "ns").beside(alone, "N = 0"));
+        run.report
+            .add(Row::new(format!("idle: same connection, N = {n}"), same, "ns").beside(alone, "N = 0"));
         let random = median((0..5).map(|_| some.random(TRIPS)).collect());
         let row = Row::new(format!("idle: random connection, N = {n}"), random, "ns");
-        run.report.add(row.beside(floor::ping_pong_random(n), "floor"));
+        run.report.add(row.beside(run.floor(|| floor::ping_pong_random(n)), "floor"));
         if n <= 10_000 {
             let question = Question::PingPong(64, 2_000_000 / n, n);
             let row = Row::new(format!("idle: same connection, N = {n}"), same, "ns");
-            if let Some(rate) = question.answer().first() {
+            if let Some(rate) = run.peer(question).first() {
                 run.report.add(row.clone().beside(1e9 / rate, "smoltcp"));
             }
             if let Some(rate) = run.native(question).and_then(|answer| answer.first().copied()) {

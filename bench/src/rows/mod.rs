@@ -13,9 +13,21 @@ pub struct Run {
     pub report: Report,
     /// smoltcp built for this machine; absent where it was not built.
     pub native: Option<Native>,
+    /// Ours alone, for a profiler: peers and floor are left out.
+    pub alone: bool,
 }
 
 impl Run {
+    /// smoltcp's answer in this process; nothing where ours run alone.
+    pub fn peer(&mut self, question: Question) -> Vec<f64> {
+        if self.alone { Vec::new() } else { question.answer() }
+    }
+
+    /// A figure of the floor; no number where ours run alone.
+    pub fn floor(&self, measure: impl FnOnce() -> f64) -> f64 {
+        if self.alone { f64::NAN } else { measure() }
+    }
+
     /// smoltcp's answer from the second process.
     pub fn native(&mut self, question: Question) -> Option<Vec<f64>> {
         self.native.as_mut()?.ask(question)

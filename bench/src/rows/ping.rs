@@ -16,7 +16,8 @@ pub fn ping(run: &mut Run) {
         for _ in 0..ROUNDS {
             let ours = ping_pong(size, TRIPS);
             let question = Question::PingPong(size, TRIPS, 0);
-            let answers = [vec![ours.rate, ours.p50, ours.p99], question.answer(), run.native(question).unwrap_or_default()];
+            let peer = run.peer(question);
+            let answers = [vec![ours.rate, ours.p50, ours.p99], peer, run.native(question).unwrap_or_default()];
             for (column, value) in answers.iter().enumerate().flat_map(|(i, answer)| {
                 answer.iter().enumerate().map(move |(j, value)| (i * 3 + j, *value))
             }) {
@@ -37,7 +38,7 @@ pub fn ping(run: &mut Run) {
             }
         }
     }
-    let floor = 1e9 / floor::ping_pong_random(1);
+    let floor = run.floor(|| 1e9 / floor::ping_pong_random(1));
     let ours = ping_pong(64, TRIPS).rate;
     run.report.add(Row::new("round trip: 64 B, round trips", ours, "1/s").beside(floor, "floor"));
 }

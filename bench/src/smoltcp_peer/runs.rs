@@ -88,7 +88,8 @@ pub fn connect_close(count: usize) -> f64 {
             if b.socket(at_b).state() == State::CloseWait {
                 b.socket(at_b).close();
             }
-            if closed && a.socket(at_a).state() == State::TimeWait && b.socket(at_b).state() == State::Closed {
+            if closed && a.socket(at_a).state() == State::TimeWait && b.socket(at_b).state() == State::Closed
+            {
                 break;
             }
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use synward::settings::{Cookies, Preset, Settings, Severity, SynAttackProtect, parse_duration};
+use synward::settings::{Cookies, Preset, Settings, SynAttackProtect, parse_duration};
 
 use crate::output;
 use capture::LanCapture;
@@ -25,7 +25,7 @@ use scenario::{Scenario, Wanted};
 
 /// Arguments of `synward drill`.
 #[derive(Parser)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_override_self = true)]
 pub(crate) struct Args {
     /// Decides everything that is random: one seed gives one run, to the byte
     #[arg(long, default_value_t = 297_040)]
@@ -112,7 +112,9 @@ fn probability(text: &str) -> Result<f64, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let time = match text.parse::<f64>() {
         Ok(value) => Duration::try_from_secs_f64(value).map_err(|error| error.to_string())?,
-        Err(_) => parse_duration(text).ok_or("a time is a number of seconds, or has a unit: 90, 90s, 2min")?,
+        Err(_) => {
+            parse_duration(text).ok_or("a time is a number of seconds, or has a unit: 90, 90s, 2min")?
+        }
     };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     if range.contains(&time) { Ok(time) } else { Err("the range is 1 s to 86 400 s".to_owned()) }
@@ -171,20 +173,7 @@ fn drill(args: Args) -> Result<bool, String> {
 
 /// The server's settings: the file on its preset, then what the command line says.
 fn settings(args: &Args) -> Result<Settings, String> {
-    let mut settings = match &args.settings {
-        None => args.preset.unwrap_or_default().settings(),
-        Some(path) => {
-            let loaded = super::settings::file::read(path)?.load(args.preset);
-            for diagnostic in &loaded.diagnostics {
-                output::note(super::settings::file::show(path, diagnostic));
-            }
-            let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-            if loaded.has_errors() {
-                return Err(format!("{}: {errors} of its lines cannot be used", path.display()));
-            }
-            loaded.settings
-        }
-    };
+    let mut settings = super::settings::file::load(args.settings.as_deref(), args.preset)?;
     let admission = &mut settings.admission;
     admission.syn_attack_protect = match args.protect {
         None => admission.syn_attack_protect,

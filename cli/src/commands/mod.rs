@@ -2,6 +2,7 @@
 
 pub(crate) mod drill;
 pub(crate) mod embedded;
+pub(crate) mod guard;
 pub(crate) mod network;
 pub(crate) mod ping;
 pub(crate) mod settings;

@@ -74,6 +74,18 @@ impl Prf {
     }
 }
 
+impl Prf {
+    /// As [`Prf::fast`], of words.
+    #[inline]
+    pub fn fast_words(&self, input: &[u64]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);
+        for word in input {
+            hasher.write_u64(*word);
+        }
+        hasher.finish()
+    }
+}
+
 impl core::fmt::Debug for Prf {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Prf(..)")

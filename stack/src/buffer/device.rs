@@ -72,6 +72,10 @@ pub trait Device {
     }
 }
 
+/// A device with no network behind it but other stacks in memory. Only on such a one may a stack run with secrets that
+/// others can compute.
+pub trait Simulated: Device {}
+
 impl<D: Device + ?Sized> Device for Box<D> {
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()

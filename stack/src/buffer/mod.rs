@@ -1,13 +1,14 @@
 //! Frames with headroom and offload metadata, the pool they come from, and the trait that devices implement.
 
 pub mod buf;
+mod copy;
 pub mod device;
 pub mod pool;
 pub mod receive_queue;
 pub mod send_queue;
 
 pub use buf::{Buf, Checksum, Offload};
-pub use device::{Capabilities, Device, Readiness, Received};
+pub use device::{Capabilities, Device, Readiness, Received, Simulated};
 pub use pool::{Pool, SizeClass};
 pub use receive_queue::ReceiveQueue;
 pub use send_queue::SendQueue;

@@ -88,7 +88,7 @@ impl ReceiveQueue {
         while filled < out.len() {
             let Some(front) = self.bufs.front_mut() else { break };
             let n = front.len().min(out.len() - filled);
-            out[filled..filled + n].copy_from_slice(&front.data()[..n]);
+            super::copy::copy(&mut out[filled..filled + n], &front.data()[..n]);
             front.trim_front(n);
             filled += n;
             if front.is_empty() {

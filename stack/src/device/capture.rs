@@ -3,7 +3,7 @@
 
 use super::partial;
 use crate::base::Instant;
-use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received};
+use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received, Simulated};
 use core::time::Duration;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
@@ -285,6 +285,8 @@ impl<D: Device, W: Write> Capture<D, W> {
         &mut self.device
     }
 }
+
+impl<D: Simulated, W: Write> Simulated for Capture<D, W> {}
 
 impl<D: Device, W: Write> Device for Capture<D, W> {
     fn capabilities(&self) -> Capabilities {

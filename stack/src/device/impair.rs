@@ -3,7 +3,7 @@
 
 use super::partial;
 use crate::base::{Instant, Rng};
-use crate::buffer::{Buf, Capabilities, Device, Pool, Readiness, Received};
+use crate::buffer::{Buf, Capabilities, Device, Pool, Readiness, Received, Simulated};
 use core::time::Duration;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -256,6 +256,8 @@ impl<D: Device> Impair<D> {
         &mut self.device
     }
 }
+
+impl<D: Simulated> Simulated for Impair<D> {}
 
 impl<D: Device> Device for Impair<D> {
     /// The device's, but without offloads where sent frames may be corrupted: a device that finishes checksums after us

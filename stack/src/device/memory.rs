@@ -2,7 +2,7 @@
 //! moved with them come back, so that in steady state neither end allocates.
 
 use super::{ETHERNET, partial};
-use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received, SizeClass};
+use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received, Simulated, SizeClass};
 use crate::sync::Signal;
 use crate::sync::link::{FrameReceiver, FrameSender, channel};
 use crate::wire::Mac;
@@ -156,6 +156,8 @@ impl MemoryDevice {
         true
     }
 }
+
+impl Simulated for MemoryDevice {}
 
 impl Device for MemoryDevice {
     fn capabilities(&self) -> Capabilities {

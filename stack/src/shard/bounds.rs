@@ -171,7 +171,13 @@ pub fn markdown(settings: &Settings) -> String {
         let bound = operation.bound(settings, &Options::default());
         let value = bound.map_or_else(|| "-".to_owned(), |bound| format!("{} s", bound.as_secs_f64()));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} | {} | {value} | {} |", operation.name(), operation.rule(), operation.error());
+        let _ = writeln!(
+            text,
+            "| {} | {} | {value} | {} |",
+            operation.name(),
+            operation.rule(),
+            operation.error()
+        );
     }
     text
 }

@@ -158,6 +158,8 @@ pub struct Shard {
     pub(crate) listeners: Listeners,
     pub(crate) table: FlowTable,
     pub(crate) connections: Slab<Slot>,
+    /// Place of the connection that the last segment was for.
+    pub(crate) last: u32,
     pub(crate) wheel: Wheel,
     pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
@@ -237,6 +239,7 @@ impl Shard {
             listeners: Listeners::new(limits.listeners),
             table: FlowTable::new(secrets.prf("table")),
             connections: Slab::with_limit(limits.connections as usize),
+            last: 0,
             wheel: Wheel::new(now),
             time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
@@ -265,6 +268,11 @@ impl Shard {
             shard.neighbors.announce(now, own.addr);
         }
         Ok(shard)
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = std::net::IpAddr> {
+        self.interface.addresses().iter().map(|own| own.addr.to_ip())
     }
 
     /// The settings it runs with.

@@ -23,6 +23,10 @@ impl Shard {
         let mut frames = core::mem::take(&mut self.queues.received);
         let received = device.receive(&mut self.pool, &mut frames, budget);
         while let Some(frame) = frames.pop_front() {
+            // Another processor or the other host of a link in memory wrote it: its headers are far away.
+            if let Some(later) = frames.get(2) {
+                later.prefetch();
+            }
             self.receive_frame(frame, false);
         }
         self.queues.received = frames;

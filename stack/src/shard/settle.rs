@@ -92,16 +92,9 @@ impl Shard {
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
-        let (owes_ack, hop) = (slot.connection.wants_transmit(), slot.hop);
         self.wheel.cancel(index);
         let reason = match end {
             End::TimeWait(record) => {
-                // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
-                if owes_ack {
-                    if let Some(mac) = self.station(flow.remote.addr, hop) {
-                        self.send_bare(&flow, &record.ack(self.now), mac);
-                    }
-                }
                 let (place, retired) = self.time_wait.insert(record, self.now);
                 if let Some((old, old_flow)) = retired {
                     self.counters.time_wait_retired += 1;
@@ -109,7 +102,7 @@ impl Shard {
                     self.table.remove(old_hash, Entry::TimeWait(old));
                 }
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
-                // The connection still owes the ACK of the peer's FIN.
+                // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
                 self.send_last(index);
                 CloseReason::Finished
             }
@@ -131,10 +124,7 @@ impl Shard {
                 match slot.owner {
                     Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
                     Owner::Hand => self.announce(index, Pending::CLOSED),
-                    Owner::Orphan => {
-                        self.orphans = self.orphans.saturating_sub(1);
-                        self.release(index);
-                    }
+                    Owner::Orphan => self.release(index),
                     // It stays in the accept queue: the application accepts it and reads what came, or the error.
                     Owner::Accept => {}
                 }
@@ -158,6 +148,9 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
+            if matches!(slot.owner, Owner::Orphan) {
+                self.orphans = self.orphans.saturating_sub(1);
+            }
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,

@@ -82,8 +82,7 @@ impl FlowTable {
     /// The hash of `key`.
     #[inline]
     pub(crate) fn hash(&self, key: &FlowKey) -> FlowHash {
-        let (bytes, len) = key.hash_input();
-        FlowHash(self.prf.fast(&bytes[..len]))
+        FlowHash(hash_of(&self.prf, key))
     }
 
     /// hashbrown takes its tag from the highest bits and its bucket from the lowest, so the part comes from between.
@@ -103,10 +102,7 @@ impl FlowTable {
     pub(crate) fn insert(&mut self, hash: FlowHash, entry: Entry, keys: &impl Keys) {
         let prf = &self.prf;
         let rehash = |packed: &Packed| match keys.key(packed.entry()) {
-            Some(key) => {
-                let (bytes, len) = key.hash_input();
-                prf.fast(&bytes[..len])
-            }
+            Some(key) => hash_of(prf, key),
             None => 0,
         };
         self.parts[Self::part(hash)].insert_unique(hash.0, Packed::new(entry), rehash);
@@ -136,6 +132,14 @@ impl FlowTable {
             }
             Err(_) => false,
         }
+    }
+}
+
+#[inline]
+fn hash_of(prf: &Prf, key: &FlowKey) -> u64 {
+    match key.hash_words() {
+        ([first, second, ..], 2) => prf.fast_words(&[first, second]),
+        (words, _) => prf.fast_words(&words),
     }
 }
 

@@ -44,7 +44,7 @@ impl Shard {
     }
 
     /// Puts up to `most` segments of one connection into the transmit queue; it stays ready where it has more.
-    fn send_from(&mut self, index: u32, most: usize) -> usize {
+    pub(crate) fn send_from(&mut self, index: u32, most: usize) -> usize {
         let Some(slot) = self.connections.at_mut(index) else { return 0 };
         slot.queued = false;
         let flow = *slot.connection.flow();
@@ -211,7 +211,7 @@ fn segment_frame(
             // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
             !checksum::finish(pseudo)
         } else {
-            checksum::finish(checksum::combine(checksum::combine(pseudo, checksum::sum(place)), payload_sum))
+            checksum::finish(checksum::combine(checksum::combine(pseudo, header.partial_sum(place)), payload_sum))
         };
         tcp_view::store_checksum_field(place, value);
     }

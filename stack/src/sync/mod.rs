@@ -57,6 +57,10 @@ mod cell;
 mod chunk_queue;
 mod command;
 mod exchange;
+#[cfg(all(unix, feature = "tokio", not(loom)))]
+mod fd_task;
+#[cfg(all(unix, not(loom)))]
+mod fd_wait;
 mod halves;
 pub mod link;
 mod marker;
@@ -71,6 +75,10 @@ pub use atomic::Arc;
 pub use cell::{Ended, Events, ShardHalf, Status, connection};
 pub use command::{CommandReceiver, CommandSender, PushError, ShardGone, commands};
 pub use exchange::Exchange;
+#[cfg(all(unix, feature = "tokio", not(loom)))]
+pub(crate) use fd_task::FdTask;
+#[cfg(all(unix, not(loom)))]
+pub use fd_wait::FdWait;
 pub use halves::{Read, ReadHalf, Write, WriteHalf};
 pub use marker::Marker;
 pub use ready::{Inbox, Mailbox};

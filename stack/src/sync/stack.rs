@@ -45,7 +45,9 @@ impl<N: Node> Stack<N> {
     pub(crate) unsafe fn push(&self, node: NonNull<N>) -> bool {
         // SAFETY: the caller owns the node.
         let link = unsafe { N::link(node) };
-        let mut head = self.head.load(Ordering::Relaxed);
+        // Only a guess, which the exchange corrects. Loom gets the other guess: for a write it looks for a race with the
+        // last access alone, and a load of our own would hide the consumer's look from it.
+        let mut head = if cfg!(loom) { ptr::null_mut() } else { self.head.load(Ordering::Relaxed) };
         loop {
             if head == closed() {
                 return false;

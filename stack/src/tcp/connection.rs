@@ -151,6 +151,7 @@ impl Synchronized {
             quick: QUICK_ACKS,
             ack_now: false,
             gap: false,
+            duplicate: false,
         };
         Self { timer_at: Instant::FAR_FUTURE, ack_at: Instant::FAR_FUTURE, snd, rcv }
     }

@@ -7,7 +7,7 @@ use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
 use super::{timestamps, window};
-use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, Timestamps};
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 
 /// The next segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +73,7 @@ impl Synchronized {
     #[inline]
     fn segment_payload(&self, common: &Common) -> u32 {
         let mss = u32::from(self.snd.mss);
-        if !self.rcv.gap {
+        if !(self.rcv.gap || self.rcv.duplicate) {
             return mss;
         }
         // RFC 6691: options come off the payload. The option's 2 bytes are padded to 4.
@@ -82,11 +82,16 @@ impl Synchronized {
     }
 
     fn sack_blocks(&self, common: &Common) -> SackBlocks {
-        if !self.snd.flags.has(Flags::SACK) || !self.rcv.gap {
+        let any = self.rcv.gap || self.rcv.duplicate;
+        let Some(rare) = common.rare.as_ref().filter(|_| any && self.snd.flags.has(Flags::SACK)) else {
             return SackBlocks::default();
-        }
-        let held = common.rare.as_ref().and_then(|rare| rare.reassembly.as_ref());
-        sack_option(None, held, if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 })
+        };
+        let duplicate = rare.duplicate.filter(|_| self.rcv.duplicate);
+        sack_option(
+            duplicate,
+            rare.reassembly.as_ref(),
+            if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 },
+        )
     }
 
     #[inline]
@@ -248,6 +253,7 @@ impl Synchronized {
         }
     }
 
+    #[inline]
     fn emit(&mut self, common: &Common, ctx: &Context<'_>, seq: SeqNum, len: u32, next: Next) -> Outgoing {
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
@@ -269,16 +275,29 @@ impl Synchronized {
         } else if next == Next::Probe {
             self.snd.flags.set(Flags::PROBE, false);
         }
-        let header = TcpHeader {
-            src_port: common.flow.local.port,
-            dst_port: common.flow.remote.port,
-            seq,
-            ..self.ack_header(common, ctx, flags)
+        let window = self.rcv.advertise(common.our_mss);
+        // Built in its final place: copying a header that was just written costs more than writing it.
+        let mut out = Outgoing {
+            header: TcpHeader {
+                src_port: common.flow.local.port,
+                dst_port: common.flow.remote.port,
+                seq,
+                ack: self.rcv.nxt,
+                flags,
+                window,
+                urgent: 0,
+                options: TcpOptions::default(),
+            },
+            offset: if len == 0 { 0 } else { seq.since(self.snd.una) as usize },
+            len: len as usize,
+            segment_size: 0,
         };
-        let mut out =
-            Outgoing { header, offset: seq.since(self.snd.una) as usize, len: len as usize, segment_size: 0 };
-        if len == 0 {
-            out.offset = 0;
+        if self.snd.flags.has(Flags::TIMESTAMPS) {
+            let value = timestamps::clock(ctx.now, common.ts_offset);
+            out.header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
+        }
+        if self.rcv.gap || self.rcv.duplicate {
+            out.header.options.sack = self.sack_blocks(common);
         }
         let full = self.segment_payload(common);
         if len > full {
@@ -312,25 +331,6 @@ impl Synchronized {
         if self.snd.timer != Timer::Retransmit {
             self.arm_retransmit(common, ctx);
         }
-    }
-
-    /// All of a header but ports and sequence number.
-    #[inline]
-    fn ack_header(&mut self, common: &Common, ctx: &Context<'_>, flags: TcpFlags) -> TcpHeader {
-        let mut header = TcpHeader {
-            ack: self.rcv.nxt,
-            flags,
-            window: self.rcv.advertise(common.our_mss),
-            ..TcpHeader::default()
-        };
-        if self.snd.flags.has(Flags::TIMESTAMPS) {
-            let value = timestamps::clock(ctx.now, common.ts_offset);
-            header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
-        }
-        if self.rcv.gap {
-            header.options.sack = self.sack_blocks(common);
-        }
-        header
     }
 
     /// The record that takes over in TIME-WAIT.

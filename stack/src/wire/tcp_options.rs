@@ -15,6 +15,8 @@ const TIMESTAMPS: u8 = 8;
 pub(super) const MAX_LEN: usize = 40;
 /// `NOP NOP TIMESTAMPS`, the options of nearly every segment.
 const ALIGNED_TIMESTAMPS: [u8; 4] = [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10];
+/// The same as a word.
+pub(super) const ALIGNED_TIMESTAMPS_WORD: u32 = u32::from_be_bytes(ALIGNED_TIMESTAMPS);
 /// Bytes that the aligned timestamps take.
 pub(super) const ALIGNED_TIMESTAMPS_LEN: usize = 12;
 

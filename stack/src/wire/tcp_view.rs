@@ -1,7 +1,7 @@
 //! TCP headers on the wire: reading, writing, checksum (RFC 9293, Section 3.1).
 
 use super::tcp_options::{self, ALIGNED_TIMESTAMPS_LEN, MAX_LEN};
-use super::{Addr, IpProtocol, Malformed, SeqNum, TcpFlags, TcpHeader, TcpOptions, checksum};
+use super::{Addr, IpProtocol, Malformed, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps, checksum};
 
 /// Bytes of a header without options.
 pub const MIN_HEADER_LEN: usize = 20;
@@ -82,6 +82,32 @@ impl TcpHeader {
             to.copy_from_slice(from);
         }
         header_len
+    }
+}
+
+impl TcpHeader {
+    /// The partial sum of `written`, which [`TcpHeader::write`] just made of this header, with 0 in the checksum field. Most
+    /// headers are summed from their fields: bytes that were just written narrowly cannot be read widely without a stall.
+    #[inline]
+    pub fn partial_sum(&self, written: &[u8]) -> u32 {
+        let options = match self.options.timestamps {
+            Some(Timestamps { value, echo }) if written.len() == MIN_HEADER_LEN + ALIGNED_TIMESTAMPS_LEN => {
+                u64::from(tcp_options::ALIGNED_TIMESTAMPS_WORD) + u64::from(value) + u64::from(echo)
+            }
+            None if written.len() == MIN_HEADER_LEN => 0,
+            Some(_) | None => return checksum::sum(written),
+        };
+        let words = [
+            u32::from(self.src_port) << 16 | u32::from(self.dst_port),
+            self.seq.0,
+            self.ack.0,
+            (written.len() as u32) << 26 | u32::from(self.flags.0) << 16 | u32::from(self.window),
+            u32::from(self.urgent),
+        ];
+        if self.flags.syn() {
+            return checksum::sum(written);
+        }
+        checksum::combine_wide(words.iter().map(|word| u64::from(*word)).sum::<u64>() + options)
     }
 }
 

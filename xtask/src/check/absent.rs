@@ -40,7 +40,12 @@ pub(super) fn check(root: &Path, sources: &[Source], write: bool) -> Vec<Failure
     let path = root.join(README);
     let present = fs::read_to_string(&path).unwrap_or_default();
     match rewritten(&present) {
-        None => failures.push(Failure::new(README, 1, "the list of what is not there has lost its marks", BEGIN.trim())),
+        None => failures.push(Failure::new(
+            README,
+            1,
+            "the list of what is not there has lost its marks",
+            BEGIN.trim(),
+        )),
         Some(wanted) if wanted == present => {}
         Some(wanted) if write => {
             if let Err(error) = fs::write(&path, wanted) {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use synward::admission::ProtectionEvent;
-use synward::sim::apps::{Connector, Ended, Failure, Pinger, Steady, Visit, Visitors};
-use synward::sim::{HostNode, Peaks, Router, SynFlood};
+use synward::base::Instant;
+use synward::settings::Settings;
 use synward::shard::Snapshot;
+use synward::sim::apps::{Connector, Ended, Failure, Finished, Pinger, Steady, Visit, Visitors};
+use synward::sim::{HostNode, Peaks, Router, SynFlood};
 
 use super::kinds::KINDS;
 use super::scenario::Scenario;
@@ -61,7 +63,8 @@ impl ClientFigures {
         for visit in visits {
             figures.visits += 1;
             figures.verified_bytes += visit.verified;
-            handshakes.extend(visit.handshake.map(us));
+            // Who never got in waited at least as long as the visit took.
+            handshakes.push(us(visit.handshake.unwrap_or(visit.took)));
             let Some(failure) = visit.failure else {
                 figures.succeeded += 1;
                 continue;
@@ -82,7 +85,8 @@ impl ClientFigures {
             *figures.failures.entry(name(&failure)).or_default() += 1;
         }
         handshakes.sort_unstable();
-        let rank = |part: usize| handshakes.get((handshakes.len() * part / 100).min(handshakes.len().max(1) - 1));
+        let rank =
+            |part: usize| handshakes.get((handshakes.len() * part / 100).min(handshakes.len().max(1) - 1));
         figures.handshake_p50_us = rank(50).copied().unwrap_or(0);
         figures.handshake_p99_us = rank(99).copied().unwrap_or(0);
         figures.handshake_max_us = handshakes.last().copied().unwrap_or(0);
@@ -93,7 +97,9 @@ impl ClientFigures {
 fn name(failure: &Failure) -> String {
     match failure {
         Failure::Connect(error) => format!("connect: {:?}", error.kind()),
-        Failure::Closed(reason) => format!("closed: {}", reason.kind().map_or("early".to_owned(), |k| format!("{k:?}"))),
+        Failure::Closed(reason) => {
+            format!("closed: {}", reason.kind().map_or("early".to_owned(), |k| format!("{k:?}")))
+        }
         Failure::Cut => "stream ended early".to_owned(),
         Failure::Wrong(_) => "wrong bytes".to_owned(),
         Failure::Unheard => "connected, server never heard".to_owned(),
@@ -167,9 +173,12 @@ impl Figures {
         let times = scenario.times;
         let loss = scenario.wanted.loss > 0.0;
         let of = |from, until| {
-            ClientFigures::of(visits.iter().filter(|visit| visit.started >= from && visit.started < until), loss)
+            ClientFigures::of(
+                visits.iter().filter(|visit| visit.started >= from && visit.started < until),
+                loss,
+            )
         };
-        let quiet = of(synward::base::Instant::ZERO, times.flood_from);
+        let quiet = of(Instant::ZERO, times.flood_from);
         let flooded = of(times.flood_from, times.flood_until);
         let all = ClientFigures::of(visits.iter(), loss);
         let (pings, steady) = monitor(scenario)?;
@@ -226,17 +235,13 @@ fn monitor(scenario: &mut Scenario) -> Option<(Pings, SteadyFigures)> {
     Some((pings, figures))
 }
 
-fn operations(
-    connector: &Connector,
-    settings: &synward::settings::Settings,
-    user_timeout: Duration,
-) -> Vec<OperationFigures> {
+fn operations(connector: &Connector, settings: &Settings, user_timeout: Duration) -> Vec<OperationFigures> {
     let of = |(number, kind): (usize, &super::kinds::Kind)| {
         let ends = || connector.finished.iter().filter(|finished| finished.kind == number);
-        let is_right = |ended: &&synward::sim::apps::Finished| kind.is_right(settings, ended.to, &ended.how);
+        let is_right = |ended: &&Finished| kind.is_right(settings, ended.to, &ended.how);
         let attempted = connector.planned(number);
         let slowest = ends().max_by_key(|finished| finished.took);
-        let within = |finished: &&synward::sim::apps::Finished| {
+        let within = |finished: &&Finished| {
             finished.how != Ended::Overdue && finished.took <= finished.bound + super::scenario::SLACK
         };
         OperationFigures {
@@ -250,7 +255,9 @@ fn operations(
             worst_us: slowest.map_or(0, |finished| us(finished.took)),
             bound_us: us(kind.bound(settings, user_timeout)),
             told: slowest.map(|finished| told(&finished.how)).unwrap_or_default(),
-            wrong: ends().find(|ended| !is_right(ended)).map(|ended| format!("{}: {}", ended.to, told(&ended.how))),
+            wrong: ends()
+                .find(|ended| !is_right(ended))
+                .map(|ended| format!("{}: {}", ended.to, told(&ended.how))),
         }
     };
     KINDS.iter().enumerate().map(of).collect()

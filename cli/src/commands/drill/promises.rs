@@ -80,8 +80,10 @@ fn nothing_hangs(figures: &Figures) -> Promise {
 }
 
 fn right_errors(figures: &Figures) -> Promise {
-    let (attempted, right) =
-        figures.operations.iter().fold((0, 0), |sum, kind| (sum.0 + kind.attempted, sum.1 + kind.right_error));
+    let (attempted, right) = figures
+        .operations
+        .iter()
+        .fold((0, 0), |sum, kind| (sum.0 + kind.attempted, sum.1 + kind.right_error));
     let wrong = figures.operations.iter().find_map(|kind| kind.wrong.as_ref());
     let wrong = wrong.map(|wrong| format!("; for example {wrong}")).unwrap_or_default();
     Promise {
@@ -116,7 +118,10 @@ fn clients(wanted: &Wanted, figures: &Figures) -> Promise {
     let promise = if lossless {
         "during the flood every client gets in, does its business, and every byte is right".to_owned()
     } else {
-        format!("during the flood 99 % of the clients do their business in spite of {} % loss", wanted.loss * 100.0)
+        format!(
+            "during the flood 99 % of the clients do their business in spite of {} % loss",
+            wanted.loss * 100.0
+        )
     };
     let mut measured = format!("{} of {counted} visits", flooded.succeeded);
     if counted > 0 {
@@ -222,7 +227,10 @@ fn counters(wanted: &Wanted, figures: &Figures) -> Promise {
     let checks = [
         (frames.0 != server.counters.frames_received, "frames received"),
         (frames.1 != server.counters.frames_sent, "frames sent"),
-        (admission.completed + admission.cookies_valid != server.counters.accepted, "handshakes and connections"),
+        (
+            admission.completed + admission.cookies_valid != server.counters.accepted,
+            "handshakes and connections",
+        ),
         (entries + admission.cookies_sent > admission.syns, "SYNs and what became of them"),
         (server.discards.total() > server.counters.frames_received + server.counters.frames_sent, "discards"),
         (queue_full > 0, "frames dropped before the device"),

@@ -13,7 +13,12 @@ const GREEN: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// Prints the report; `wall` is the time by the wall clock.
-pub(super) fn people(scenario: &Scenario, figures: &Figures, promises: &[Promise], wall: std::time::Duration) {
+pub(super) fn people(
+    scenario: &Scenario,
+    figures: &Figures,
+    promises: &[Promise],
+    wall: std::time::Duration,
+) {
     let wanted = &scenario.wanted;
     output::line(styled(BOLD, "Synward drill: the situation of article 297040"));
     for line in conditions(scenario, figures) {
@@ -92,10 +97,19 @@ fn notes(wanted: &Wanted, figures: &Figures) -> Vec<String> {
     notes
 }
 
-fn table(promises: &[Promise]) -> Table {
+/// As wide as the terminal, or as a page.
+fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    if !table.is_tty() {
+        table.set_width(132);
+    }
+    table
+}
+
+fn table(promises: &[Promise]) -> Table {
+    let mut table = plain_table();
     table.set_header(["Promise", "Measured", ""]);
     for promise in promises {
         let (text, color) = match promise.verdict {
@@ -109,9 +123,7 @@ fn table(promises: &[Promise]) -> Table {
 }
 
 fn operations(operations: &[OperationFigures]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = plain_table();
     table.set_header(["The server connects to", "Ended", "Worst", "Bound", "What it is told"]);
     for kind in operations.iter().filter(|kind| kind.attempted > 0) {
         let good = kind.within_bound == kind.attempted && kind.right_error == kind.attempted;

@@ -118,7 +118,8 @@ impl Times {
         let admission = &wanted.settings.admission;
         // Half-open connections that the flood leaves, then calm for the hold-off (doubled by a renewed attack).
         let calm = half_open_life(&wanted.settings, admission.synack_retries) + admission.hold_off * 2;
-        let connect = Operation::ConnectSilent.bound(&wanted.settings, &Options::default()).unwrap_or_default();
+        let connect =
+            Operation::ConnectSilent.bound(&wanted.settings, &Options::default()).unwrap_or_default();
         let writes = wave + user_timeout * 2;
         let latest = (flood_until + calm).max(loaded + connect).max(writes).max(loaded + PATIENCE);
         Self { flood_from, flood_until, wave, loaded, user_timeout, latest: latest + Duration::from_secs(2) }
@@ -156,12 +157,24 @@ impl Scenario {
         );
         let flood = flood.rate(wanted.flood, times.flood_from, times.flood_until);
         let attacker = building.add("attacker", flood, Link::default());
-        for (n, address, script) in
-            [(21, DIES, Script::DiesAfterSynAck), (22, SHUTS, Script::ClosesWindow(4096))]
-        {
-            building.add(&format!("peer {address}"), ScriptedPeer::new(mac(n), address, script), Link::default());
+        // Whole segments, so that no rest waits for the override of silly-window avoidance: the last progress is at once.
+        let mss = wanted.settings.tcp.mss;
+        let window = 3 * if mss == 0 { 1460 } else { mss.min(1460) };
+        let peers = [(21, DIES, Script::DiesAfterSynAck), (22, SHUTS, Script::ClosesWindow(window))];
+        for (n, address, script) in peers {
+            building.add(
+                &format!("peer {address}"),
+                ScriptedPeer::new(mac(n), address, script),
+                Link::default(),
+            );
         }
-        building.host("live host 129.68.72.20", 20, HostConfig::new(LIVE.into(), 24), Link::default(), |_| ())?;
+        building.host(
+            "live host 129.68.72.20",
+            20,
+            HostConfig::new(LIVE.into(), 24),
+            Link::default(),
+            |_| (),
+        )?;
         let until = times.latest + Duration::from_secs(60);
         let watch = |host: &mut HostNode| {
             let pinger = host.add(Pinger::new(SERVER.into(), PING.0, PING.1, until));
@@ -207,9 +220,8 @@ impl Scenario {
 
     /// Runs to the end; `tick` is told the virtual time.
     pub(super) fn run(&mut self, mut tick: impl FnMut(Instant)) {
-        let interval = self.wanted.duration / SAMPLES as u32;
-        while self.world.now() < self.times.loaded {
-            self.world.run_until((self.world.now() + interval).min(self.times.loaded));
+        for n in 1..=SAMPLES as u32 {
+            self.world.run_until(Instant::ZERO + self.wanted.duration * n / SAMPLES as u32);
             self.sample();
             tick(self.world.now());
         }
@@ -233,7 +245,11 @@ impl Scenario {
         }
         let visitors = self.visitors.clone();
         visitors.iter().all(|(id, _, app)| {
-            let inside = self.world.node::<HostNode>(*id).and_then(|host| host.app::<Visitors>(*app)).map(|v| v.inside());
+            let inside = self
+                .world
+                .node::<HostNode>(*id)
+                .and_then(|host| host.app::<Visitors>(*app))
+                .map(|v| v.inside());
             inside == Some(0)
         })
     }

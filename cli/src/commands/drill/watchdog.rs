@@ -54,7 +54,11 @@ pub(super) fn watch(shards: Vec<(String, Arc<Progress>)>, limit: Duration, json:
             }
         }
     };
-    thread::Builder::new().name("watchdog".to_owned()).spawn(look).map(drop).map_err(|error| error.to_string())
+    thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(look)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn report(shard: &Watched, step: Step, limit: Duration, json: bool) {

@@ -57,3 +57,24 @@ fn when_the_flood_ends_nothing_of_it_is_left() {
         (0, None, false)
     );
 }
+
+#[test]
+fn a_store_that_a_flood_filled_still_has_a_place_for_a_syn_that_no_cookie_can_answer() {
+    let mut world = Setup::with(|setup| setup.limits.half_open = 64);
+    let mut cookies = 0;
+    for n in 0..1000 {
+        cookies += u32::from(matches!(world.on(&syn(n)), Verdict::Cookie(_)));
+    }
+    assert_eq!((world.len(), cookies), (60, 940), "a sixteenth is kept");
+    for n in 2000..2004 {
+        let reuse = syn(n);
+        let verdict =
+            world.admission.on_syn(world.now, LISTENER, &mut world.backlog, &reuse, None, Some(SeqNum(9)));
+        assert!(matches!(verdict, Verdict::Answer { new: true, evicted: None, .. }), "{verdict:?}");
+    }
+    let more = syn(3000);
+    let verdict =
+        world.admission.on_syn(world.now, LISTENER, &mut world.backlog, &more, None, Some(SeqNum(9)));
+    assert_eq!(verdict, Verdict::Drop(Discard::SynStoreFull), "the limit is the limit");
+    assert_eq!(world.len(), 64);
+}

@@ -206,7 +206,9 @@ impl App for Connector {
     }
 
     fn on_time(&mut self, context: &mut AppContext<'_>) {
-        while let Some(attempt) = self.plan.get(self.next).copied().filter(|attempt| attempt.at <= context.now) {
+        while let Some(attempt) =
+            self.plan.get(self.next).copied().filter(|attempt| attempt.at <= context.now)
+        {
             self.next += 1;
             self.begin(context, attempt);
         }

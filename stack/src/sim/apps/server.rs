@@ -166,7 +166,12 @@ impl<S: Session> Open<S> {
         }
     }
 
-    fn read(&mut self, context: &mut AppContext<'_>, id: ConnId, stats: &mut ServerStats) -> Result<(), IoError> {
+    fn read(
+        &mut self,
+        context: &mut AppContext<'_>,
+        id: ConnId,
+        stats: &mut ServerStats,
+    ) -> Result<(), IoError> {
         let mut bytes = [0; 4096];
         let n = context.shard().read(id, &mut bytes)?;
         stats.bytes_in += n as u64;

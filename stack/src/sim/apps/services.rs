@@ -63,7 +63,8 @@ pub struct Telnet {
 
 impl Telnet {
     /// What it says first.
-    pub const BANNER: &[u8] = b"\r\nSynward simulated host\r\nType a line and it is answered; quit ends.\r\n> ";
+    pub const BANNER: &[u8] =
+        b"\r\nSynward simulated host\r\nType a line and it is answered; quit ends.\r\n> ";
     /// What it says to `quit`.
     pub const FAREWELL: &[u8] = b"bye\r\n";
     /// Longest line; the rest of a longer one is ignored.

@@ -125,7 +125,9 @@ impl App for Steady {
     }
 
     fn on_time(&mut self, context: &mut AppContext<'_>) {
-        let (Some(next), Some(id)) = (self.next.filter(|next| *next <= context.now), self.connection) else { return };
+        let (Some(next), Some(id)) = (self.next.filter(|next| *next <= context.now), self.connection) else {
+            return;
+        };
         if next >= self.until && self.due.is_none() {
             (self.connection, self.next) = (None, None);
             return context.close(id);

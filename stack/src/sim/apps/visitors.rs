@@ -218,7 +218,11 @@ impl Visitors {
         visit.took = context.now.since(visit.started);
         visit.failure = failure;
         self.visits.push(visit);
-        if failure.is_some() { context.abort(id) } else { context.close(id) }
+        if failure.is_some() {
+            context.abort(id)
+        } else {
+            context.close(id)
+        }
         self.think(client, context.now);
     }
 }

@@ -126,6 +126,10 @@ impl Synchronized {
         if header.seq.gt(self.rcv.edge) {
             return Outcome::discard(Discard::TcpOutOfWindow);
         }
+        if len > 0 {
+            // RFC 2883, Section 4.1: all of it was here before.
+            self.report_duplicate(common, header.seq, header.seq + len);
+        }
         // A keep-alive probe or a retransmission shows that the peer lives, if what it acknowledges can be.
         if header.flags.ack() && header.ack.ge(self.snd.una) && header.ack.le(self.snd.nxt) {
             common.heard_at = Stamp::new(ctx.now);

@@ -42,6 +42,10 @@ impl Synchronized {
                 outcome.discard = Some(Discard::TcpAfterClose);
                 return;
             }
+            if seq.lt(self.rcv.nxt) {
+                // RFC 2883, Section 4.2: the part that was here before.
+                self.report_duplicate(common, seq, self.rcv.nxt.min(seq + len));
+            }
             if !self.trim(&mut seq, payload) {
                 self.rcv.ack_now = true;
                 outcome.discard = Some(Discard::TcpWindowOverrun);
@@ -133,7 +137,12 @@ impl Synchronized {
         let limit = (self.rcv.buffer as usize * REASSEMBLY_FACTOR).max(REASSEMBLY_LEAST);
         let reassembly = common.rare_mut().reassembly.get_or_insert_default();
         match reassembly.insert(ctx.pool, seq, buf, limit) {
-            Ok(()) => self.rcv.gap = true,
+            Ok(()) => {
+                self.rcv.gap = true;
+                if let Some((start, end)) = reassembly.take_duplicate() {
+                    self.report_duplicate(common, start, end);
+                }
+            }
             Err(buf) => {
                 *payload = Some(buf);
                 outcome.discard = Some(Discard::TcpReassemblyFull);
@@ -148,7 +157,9 @@ impl Synchronized {
         self.rcv.ack_now = true;
         let Some(rare) = common.rare.as_mut() else { return };
         let mut empty = true;
+        let mut duplicate = None;
         if let Some(reassembly) = rare.reassembly.as_mut() {
+            duplicate = reassembly.overlap(self.rcv.nxt);
             while let Some(buf) = reassembly.pop_ready(ctx.pool, self.rcv.nxt) {
                 self.rcv.nxt += buf.len() as u32;
                 self.rcv.queue.push(ctx.pool, buf);
@@ -159,6 +170,9 @@ impl Synchronized {
         if empty {
             rare.reassembly = None;
             self.rcv.gap = fin_at.is_some();
+        }
+        if let Some((start, end)) = duplicate {
+            self.report_duplicate(common, start, end);
         }
         if fin_at.is_some_and(|fin_at| fin_at.le(self.rcv.nxt)) {
             self.on_fin(common, outcome);

@@ -1,0 +1,182 @@
+//! A socket before it connects or listens.
+
+use super::{Stack, TcpListener, TcpStream, open};
+use crate::tcp::{KeepaliveTimes, Options};
+use core::cell::Cell;
+use core::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+
+/// A TCP socket that is not connected yet, to set its options, as [`tokio::net::TcpSocket`].
+///
+/// The one difference besides the stack: [`TcpSocket::listen`] is asynchronous, because the stack has to agree.
+pub struct TcpSocket {
+    stack: Stack,
+    local: Cell<Option<SocketAddr>>,
+    options: Cell<Options>,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4 on `stack`.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn new_v4(stack: &Stack) -> io::Result<Self> {
+        let (local, options) = (Cell::new(None), Cell::new(Options::default()));
+        Ok(Self { stack: stack.clone(), local, options })
+    }
+
+    /// Chooses the local address and port (`0.0.0.0` and 0: any). Whether they can be had, connecting or listening tells.
+    ///
+    /// # Errors
+    /// It is bound already.
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        if self.local.get().is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket is bound already"));
+        }
+        self.local.set(Some(addr));
+        Ok(())
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// None was.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local.get().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// As [`TcpStream::connect`].
+    pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        let Self { stack, local, options } = self;
+        let (local, options) = (local.get(), options.get());
+        let (read, write) = open::connect(&stack, local, addr, options).await?;
+        Ok(TcpStream::new(read, write))
+    }
+
+    /// Listens, with room for `backlog` completed connections that nobody has accepted. Accepted connections have this
+    /// socket's options.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub async fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        let Self { stack, local, options } = self;
+        let local = local.get().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+        let options = options.get();
+        let (accept, local) = open::listen(&stack, local, backlog, options).await?;
+        Ok(TcpListener::new(accept, local))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Options)) -> io::Result<()> {
+        let mut options = self.options.get();
+        change(&mut options);
+        self.options.set(options);
+        Ok(())
+    }
+
+    /// Probes an idle peer.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
+        self.change(|options| options.keepalive = keepalive)
+    }
+
+    /// Whether an idle peer is probed.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn keepalive(&self) -> io::Result<bool> {
+        Ok(self.options.get().keepalive)
+    }
+
+    /// The times of the probes, where they differ from the stack's settings.
+    ///
+    /// # Errors
+    /// None; the result is as its neighbours'.
+    pub fn set_keepalive_times(&self, times: Option<KeepaliveTimes>) -> io::Result<()> {
+        self.change(|options| options.keepalive_times = times)
+    }
+
+    /// The longest time that written data, a FIN or a closed window of the peer may go without progress before the
+    /// connection fails (RFC 9293, Section 3.8.3); `None`: as the stack's settings say.
+    ///
+    /// # Errors
+    /// None; the result is as its neighbours'.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.change(|options| options.user_timeout = timeout)
+    }
+
+    /// Sends small segments at once (Nagle's algorithm off).
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.change(|options| options.nodelay = nodelay)
+    }
+
+    /// Whether small segments are sent at once.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(self.options.get().nodelay)
+    }
+
+    /// The most bytes that are kept for sending.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.change(|options| options.send_buffer_max = Some(size))
+    }
+
+    /// What [`TcpSocket::set_send_buffer_size`] set; 0: as the stack's settings say.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        Ok(self.options.get().send_buffer_max.unwrap_or(0))
+    }
+
+    /// The largest receive window.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.change(|options| options.receive_window_max = Some(size))
+    }
+
+    /// What [`TcpSocket::set_recv_buffer_size`] set; 0: as the stack's settings say.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        Ok(self.options.get().receive_window_max.unwrap_or(0))
+    }
+
+    /// Sets what dropping the stream does with data that is not acknowledged: see [`TcpStream::set_linger`].
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.change(|options| options.linger = linger)
+    }
+
+    /// What [`TcpSocket::set_linger`] set.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(self.options.get().linger)
+    }
+}
+
+impl core::fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TcpSocket").field("local", &self.local.get()).finish_non_exhaustive()
+    }
+}
