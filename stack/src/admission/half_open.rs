@@ -152,10 +152,6 @@ impl Store {
         self.slab.limit()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.slab.is_full()
-    }
-
     pub(super) fn memory(&self) -> usize {
         self.slab.memory() + self.stages.capacity() * size_of::<Stage>()
     }

@@ -110,8 +110,7 @@ impl Shard {
     /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
     /// retransmission goes on and ends within its own bound.
     fn unroutable(&mut self, index: u32) {
-        loop {
-            let Some(slot) = self.connections.at_mut(index) else { break };
+        while let Some(slot) = self.connections.at_mut(index) {
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,

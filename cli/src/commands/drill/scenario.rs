@@ -156,7 +156,9 @@ impl Scenario {
             wanted.seed ^ 0xf100d,
         );
         let flood = flood.rate(wanted.flood, times.flood_from, times.flood_until);
-        let attacker = building.add("attacker", flood, Link::default());
+        // Its line carries whatever it is asked for: the limit under test is the server's.
+        let fast = Link { line: Duration::ZERO, ..Link::default() };
+        let attacker = building.add("attacker", flood, fast);
         // Whole segments, so that no rest waits for the override of silly-window avoidance: the last progress is at once.
         let mss = wanted.settings.tcp.mss;
         let window = 3 * if mss == 0 { 1460 } else { mss.min(1460) };

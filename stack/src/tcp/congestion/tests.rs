@@ -316,7 +316,7 @@ proptest! {
                     control.on_ack(now, n, Some(Duration::from_nanos(t)), mss, limited);
                     prop_assert!(control.cwnd() >= before);
                     prop_assert!(limited || control.cwnd() == before);
-                    // No acknowledgment opens it faster than slow start's eight segments or by more than half.
+                    // No acknowledgment opens it faster than slow start's or by more than half.
                     prop_assert!(control.cwnd() <= before + (before / 2).max(8 * mss) + 3 * mss);
                 }
                 Op::Recovery(flight, dup_acks, acked, left) => {
