@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{drill, settings};
+use commands::{drill, guard, ping, settings, telnet};
 
 /// A TCP/IP stack in user space in which nothing hangs and a SYN attack costs the attacker.
 #[derive(Parser)]
@@ -24,8 +24,14 @@ struct Cli {
 enum Command {
     /// The situation of article 297040 on the embedded network: a flood, dead addresses, and what the server promises
     Drill(drill::Args),
+    /// A hardened front: connections to our own address on a TAP device, relayed to a backend
+    Guard(guard::Args),
+    /// Echo requests, over a TAP device or the embedded network
+    Ping(ping::Args),
     /// Every setting, by its name here, in NT, Linux and FreeBSD; settings files checked and converted
     Settings(settings::Args),
+    /// A connection by hand, over a TAP device or the embedded network; a dead address ends with its reason
+    Telnet(telnet::Args),
 }
 
 const EXIT_CODES: &str = "\
@@ -35,7 +41,10 @@ Exit codes: 0 done, 1 what was asked for failed or is false, 2 the command line 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Drill(args) => drill::run(args),
+        Command::Guard(args) => guard::run(args),
+        Command::Ping(args) => ping::run(args),
         Command::Settings(args) => settings::run(args),
+        Command::Telnet(args) => telnet::run(args),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Two whole stacks on an in-memory link, driven by hand in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 use synward::base::{Instant, Secrets};
@@ -126,6 +128,7 @@ fn a_bulk_transfer_arrives_byte_for_byte() {
     panic!("only {got} of {total} bytes; {:?}\n{:?}", pair.a.info(a), pair.b.info(b));
 }
 
+/// RFC 9293, Section 3.10.7.1: the RST acknowledges the SYN, or SYN-SENT would not believe it.
 #[test]
 fn a_closed_port_refuses() {
     let mut pair = Pair::new();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use synward::settings::{Cookies, Preset, Settings, Severity, SynAttackProtect, parse_duration};
+use synward::settings::{Cookies, Preset, Settings, SynAttackProtect, parse_duration};
 
 use crate::output;
 use capture::LanCapture;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     clients: u32,
     /// Connects to dead ends that the server begins at one instant
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
     dead: u32,
     /// Probability that a frame is lost on a client's cable, each way (0 to 0.5)
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
@@ -173,20 +173,7 @@ fn drill(args: Args) -> Result<bool, String> {
 
 /// The server's settings: the file on its preset, then what the command line says.
 fn settings(args: &Args) -> Result<Settings, String> {
-    let mut settings = match &args.settings {
-        None => args.preset.unwrap_or_default().settings(),
-        Some(path) => {
-            let loaded = super::settings::file::read(path)?.load(args.preset);
-            for diagnostic in &loaded.diagnostics {
-                output::note(super::settings::file::show(path, diagnostic));
-            }
-            let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-            if loaded.has_errors() {
-                return Err(format!("{}: {errors} of its lines cannot be used", path.display()));
-            }
-            loaded.settings
-        }
-    };
+    let mut settings = super::settings::file::load(args.settings.as_deref(), args.preset)?;
     let admission = &mut settings.admission;
     admission.syn_attack_protect = match args.protect {
         None => admission.syn_attack_protect,

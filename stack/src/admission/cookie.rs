@@ -249,6 +249,7 @@ mod tests {
         }
     }
 
+    /// The defaults of RFC 9293, Section 3.7.1 are among the values.
     #[test]
     fn the_mss_rounds_down_and_never_up_but_below_the_smallest() {
         for mss in 0..=u16::MAX {

@@ -259,6 +259,14 @@ pub(super) mod tests {
         interface
     }
 
+    /// RFC 791, Section 3.2: every link carries 68 bytes.
+    #[test]
+    fn an_mtu_that_ipv4_does_not_allow_is_raised_or_cut() {
+        for (asked, mtu) in [(0, 68), (67, 68), (68, 68), (1500, 1500), (65_535, 65_535), (1 << 20, 65_535)] {
+            assert_eq!(Interface::new(Mac::default(), asked).mtu(), mtu, "{asked}");
+        }
+    }
+
     #[test]
     fn an_address_that_no_host_can_have_is_refused_with_the_reason() {
         let mut interface = server();
@@ -284,6 +292,7 @@ pub(super) mod tests {
         assert_eq!(interface.remove(a("1.1.1.1")), Err(AddressError::Unknown(a("1.1.1.1"))));
     }
 
+    /// RFC 1122, Section 3.2.1.3.
     #[test]
     fn destinations_are_told_apart_as_rfc_1122_asks() {
         let mut interface = server();
@@ -337,6 +346,7 @@ pub(super) mod tests {
         }
     }
 
+    /// RFC 1122, Section 3.2.1.3: broadcast, multicast and loopback are no source on the link.
     #[test]
     fn a_source_that_names_no_single_host_is_refused() {
         let interface = server();
@@ -361,6 +371,7 @@ pub(super) mod tests {
         assert_eq!(interface.check_source(a("129.68.72.20"), true), Err(Discard::IpSource));
     }
 
+    /// RFC 1122, Section 3.3.1.1: the mask tells what is on the link.
     #[test]
     fn the_source_address_shares_the_network_of_the_next_hop() {
         let mut interface = server();

@@ -188,6 +188,7 @@ mod tests {
 
     const T: Instant = Instant::ZERO;
 
+    /// RFC 1191, Section 3: no message raises it.
     #[test]
     fn the_estimate_is_lowered_to_the_reported_mtu_and_never_raised() {
         let mut paths = paths(10);
@@ -217,6 +218,7 @@ mod tests {
         assert_eq!(paths.lookup(T, a("10.9.9.9"), &via(296)), new.unwrap());
     }
 
+    /// RFC 1191, Section 5, with the plateaus of RFC 1191, Section 7.
     #[test]
     fn a_router_that_reports_no_mtu_walks_us_down_the_plateaus_to_an_end() {
         let mut paths = paths(10);
@@ -232,6 +234,7 @@ mod tests {
         assert!(!paths.lookup(T, to, &via(9000)).dont_fragment);
     }
 
+    /// RFC 1191, Section 5: routers of one origin add the header length again.
     #[test]
     fn a_length_with_the_header_counted_twice_is_corrected() {
         let mut paths = paths(10);
@@ -242,6 +245,7 @@ mod tests {
         assert_eq!(path.mtu, 1280);
     }
 
+    /// RFC 1191, Section 3: ten minutes before something larger is tried.
     #[test]
     fn after_ten_minutes_without_a_message_the_estimate_is_forgotten() {
         let mut paths = paths(10);
@@ -277,6 +281,7 @@ mod tests {
         );
     }
 
+    /// RFC 1122, Section 3.3.3: 576 bytes.
     #[test]
     fn without_the_setting_nothing_is_learned_and_packets_to_other_networks_are_small_and_without_df() {
         let settings = settings::Ip { pmtu_discovery: false, ..Default::default() };

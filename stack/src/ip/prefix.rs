@@ -207,6 +207,7 @@ pub(super) mod tests {
         assert!(!p("2001:db8::/64").is_broadcast(a("2001:db8::")));
     }
 
+    /// RFC 1122, Section 3.2.1.3, and its classes in IPv6.
     #[test]
     fn every_class_of_address_is_told_apart() {
         for (text, class) in [

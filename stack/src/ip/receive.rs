@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(&optioned[delivery.payload], b"payload", "options are skipped");
     }
 
+    /// RFC 1122, Sections 3.2.1.1 and 3.2.1.2: nothing but a discard comes of it.
     #[test]
     fn every_malformed_packet_is_one_silent_discard() {
         let good = packet(|_| {});
@@ -172,6 +173,7 @@ mod tests {
         }
     }
 
+    /// RFC 1122, Section 3.2.1.3: a host takes what is for itself.
     #[test]
     fn what_is_not_for_us_goes_no_further() {
         assert_eq!(refused(Arrival::Unicast, |h| h.dst = [129, 68, 72, 11].into()), Discard::IpNotForUs);
@@ -198,6 +200,7 @@ mod tests {
         assert!(take(&packet(|h| h.dont_fragment = false), Arrival::Unicast).is_ok());
     }
 
+    /// RFC 1122, Section 3.2.1.8: a host that does not forward takes a source route only at its end.
     #[test]
     fn source_routes_are_refused_by_default_and_a_finished_one_passes_by_setting() {
         let finished = with_options(&[131, 7, 8, 129, 68, 72, 1, 0]);

@@ -88,6 +88,7 @@ mod tests {
     use super::*;
     use crate::base::Secrets;
 
+    /// RFC 6864, Section 4.1: 0 is as good an identification as any where DF is set.
     #[test]
     fn the_template_gives_the_bytes_of_a_header_built_from_scratch() {
         let (src, dst) = (Ipv4Addr::new(129, 68, 72, 10), Ipv4Addr::new(129, 68, 72, 40));
@@ -105,6 +106,7 @@ mod tests {
         assert!(Ipv4Template::between(a("10.0.0.1"), a("2001:db8::1"), IpProtocol::TCP, 64, true).is_none());
     }
 
+    /// RFC 6864, Section 4.2: unique where the packet may be cut.
     #[test]
     fn identifications_between_two_hosts_do_not_repeat_and_differ_by_pair() {
         let mut ids = Identifications::new(Secrets::from_test_seed(1).prf("ip-id"));

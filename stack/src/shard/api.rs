@@ -194,7 +194,7 @@ impl Shard {
     /// The application is gone; the connection finishes as an orphan, within the limit of orphans.
     pub(crate) fn end_by_application(&mut self, index: u32, ending: Ending) {
         let orphans_full = self.orphans >= self.settings.limits.orphans as usize;
-        let Some(slot) = self.connections.at_mut(index) else { return };
+        let Some(slot) = self.connections.at(index) else { return };
         if slot.ended.is_some() {
             return self.release(index);
         }
@@ -205,7 +205,6 @@ impl Shard {
         self.detach(index, failure, Owner::Orphan);
         let Some(slot) = self.connections.at_mut(index) else { return };
         slot.pending = Default::default();
-        self.orphans += 1;
         let mut context = Context {
             now: self.now,
             settings: &self.settings.tcp,

@@ -266,7 +266,11 @@ impl Shard {
     /// exist fail; `None`: in order.
     pub(crate) fn detach(&mut self, index: u32, failure: Option<Failure>, next: Owner) {
         let Some(slot) = self.connections.at_mut(index) else { return };
-        if let Owner::Cell(cell) = core::mem::replace(&mut slot.owner, next) {
+        // Counted where a connection becomes an orphan, and taken off where it leaves the slab (`release`), whatever the way.
+        self.orphans += usize::from(matches!(next, Owner::Orphan));
+        let before = core::mem::replace(&mut slot.owner, next);
+        self.orphans -= usize::from(matches!(before, Owner::Orphan)).min(self.orphans);
+        if let Owner::Cell(cell) = before {
             slot.pending = Pending::default();
             self.unread_memory = self.unread_memory.saturating_sub(u64::from(cell.charged));
             match failure {

@@ -1,8 +1,8 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
-use super::Shard;
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use super::{Shard, Token};
 use crate::base::Instant;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
@@ -117,6 +117,7 @@ impl Shard {
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
                 // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
                 self.send_last(index);
+                self.wheel.cancel(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
@@ -130,22 +131,15 @@ impl Shard {
                 reason
             }
         };
-        match self.connections.at_mut(index) {
-            Some(slot) => {
-                slot.ended = Some(reason);
-                let end_of_stream = slot.pending.0 & Pending::END != 0;
-                match slot.owner {
-                    Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
-                    Owner::Hand => self.announce(index, Pending::CLOSED),
-                    Owner::Orphan => {
-                        self.orphans = self.orphans.saturating_sub(1);
-                        self.release(index);
-                    }
-                    // It stays in the accept queue: the application accepts it and reads what came, or the error.
-                    Owner::Accept => {}
-                }
-            }
-            None => (),
+        let Some(slot) = self.connections.at_mut(index) else { return };
+        slot.ended = Some(reason);
+        let end_of_stream = slot.pending.0 & Pending::END != 0;
+        match slot.owner {
+            Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
+            Owner::Hand => self.announce(index, Pending::CLOSED),
+            Owner::Orphan => self.release(index),
+            // It stays in the accept queue: the application accepts it and reads what came, or the error.
+            Owner::Accept => {}
         }
     }
 
@@ -164,6 +158,12 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
+            if let Some(neighbor) = slot.hop.filter(|_| slot.waits_for_neighbor) {
+                self.neighbors.cancel(neighbor, Token::Connection(id).pack());
+            }
+            if matches!(slot.owner, Owner::Orphan) {
+                self.orphans = self.orphans.saturating_sub(1);
+            }
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,

@@ -109,7 +109,11 @@ impl Shard {
         transmitted?;
         let blocked = !self.queues.transmit.is_empty();
         Ok(Turn {
-            again: more || expiring || commands || !self.queues.looped.is_empty() || (!self.ready.is_empty() && !blocked),
+            again: more
+                || expiring
+                || commands
+                || !self.queues.looped.is_empty()
+                || (!self.ready.is_empty() && !blocked),
             deadline: self.refresh_deadlines(),
             blocked,
         })

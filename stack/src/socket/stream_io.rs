@@ -17,7 +17,11 @@ fn of_read(read: Read<'_, Failure>) -> io::Result<usize> {
     }
 }
 
-fn of_write(half: &WriteHalf<Failure>, write: Write<'_, Failure>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+fn of_write(
+    half: &WriteHalf<Failure>,
+    write: Write<'_, Failure>,
+    slices: &[IoSlice<'_>],
+) -> io::Result<usize> {
     match write {
         Write::Credit(credit) => Ok(transfer::write(half, slices, credit)),
         Write::Full => Err(io::ErrorKind::WouldBlock.into()),
@@ -50,10 +54,7 @@ pub(super) fn try_read(half: &ReadHalf<Failure>, buf: &mut [u8]) -> io::Result<u
     try_read_vectored(half, &mut [IoSliceMut::new(buf)])
 }
 
-pub(super) fn try_read_vectored(
-    half: &ReadHalf<Failure>,
-    bufs: &mut [IoSliceMut<'_>],
-) -> io::Result<usize> {
+pub(super) fn try_read_vectored(half: &ReadHalf<Failure>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     let mut scatter = Scatter::new(bufs);
     of_read(half.read(scatter.room(), |bytes| scatter.put(bytes)))
 }

@@ -235,11 +235,7 @@ pub(super) fn flow(flow: Option<FlowKey>) -> io::Result<FlowKey> {
 }
 
 impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         stream_io::poll_read(&self.read, cx, buf)
     }
 }

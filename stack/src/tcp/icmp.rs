@@ -157,8 +157,8 @@ fn believable_mtu(mtu: u32) -> bool {
 }
 
 impl Synchronized {
-    /// What is in flight was too large: it is sent again at once in smaller segments. This is no sign of congestion, so the
-    /// window stays (RFC 1191, Section 6.5).
+    /// What is in flight was too large: it is sent again at once in smaller segments. This is no sign of congestion (RFC 1191,
+    /// Section 6.4): the threshold stays, and the window goes down by no more than the ratio of the sizes.
     fn lower_mss(&mut self, common: &mut Common, ctx: &Context<'_>, path_mss: u16) {
         let old = self.snd.mss;
         let new = path_mss.saturating_sub(self.snd.option_bytes()).max(MIN_MSS / 2);

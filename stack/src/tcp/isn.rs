@@ -26,6 +26,7 @@ mod tests {
         FlowKey { local: end(1, 80), remote: end(2, port) }
     }
 
+    /// RFC 9293, Section 3.4.1: the clock; RFC 6528, Section 3: M.
     #[test]
     fn one_flow_advances_by_the_clock_of_4_microseconds_and_wraps() {
         let prf = Secrets::from_test_seed(1).prf("isn");
@@ -35,6 +36,7 @@ mod tests {
         assert_eq!(isn(&prf, &flow(1), around), first);
     }
 
+    /// RFC 6528, Section 3: F.
     #[test]
     fn flows_and_secrets_do_not_show_each_other() {
         let prf = Secrets::from_test_seed(1).prf("isn");

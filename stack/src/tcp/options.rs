@@ -101,6 +101,7 @@ pub fn accept_offer(offer: &TcpOptions, settings: &settings::Tcp) -> PeerOptions
 mod tests {
     use super::*;
 
+    /// RFC 7323, Section 2.3: no shift is above 14.
     #[test]
     fn the_window_scale_is_the_least_that_expresses_the_window() {
         assert_eq!(window_scale_for(65535), 0);
@@ -109,6 +110,7 @@ mod tests {
         assert_eq!(window_scale_for(u32::MAX), 14);
     }
 
+    /// RFC 9293, Section 3.7.1: 536 without the option. RFC 7323, Section 2.3: a shift above 14 counts as 14.
     #[test]
     fn an_offer_is_limited_by_the_settings_and_by_the_rfc() {
         let offer = TcpOptions { window_scale: Some(200), sack_permitted: true, ..TcpOptions::default() };

@@ -6,8 +6,8 @@ use super::outcome::Outgoing;
 use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
-use super::{timestamps, window};
-use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
+use super::window;
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions};
 
 /// The next segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,7 +82,7 @@ impl Synchronized {
     #[inline]
     fn segment_payload(&self, common: &Common) -> u32 {
         let mss = u32::from(self.snd.mss);
-        if !self.rcv.gap {
+        if !(self.rcv.gap || self.rcv.duplicate) {
             return mss;
         }
         // RFC 6691: options come off the payload. The option's 2 bytes are padded to 4.
@@ -91,11 +91,16 @@ impl Synchronized {
     }
 
     fn sack_blocks(&self, common: &Common) -> SackBlocks {
-        if !self.snd.flags.has(Flags::SACK) || !self.rcv.gap {
+        let any = self.rcv.gap || self.rcv.duplicate;
+        let Some(rare) = common.rare.as_ref().filter(|_| any && self.snd.flags.has(Flags::SACK)) else {
             return SackBlocks::default();
-        }
-        let held = common.rare.as_ref().and_then(|rare| rare.reassembly.as_ref());
-        sack_option(None, held, if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 })
+        };
+        let duplicate = rare.duplicate.filter(|_| self.rcv.duplicate);
+        sack_option(
+            duplicate,
+            rare.reassembly.as_ref(),
+            if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 },
+        )
     }
 
     /// Whether there is nothing to send for a reason that is seen at a glance: what most calls find.
@@ -308,11 +313,8 @@ impl Synchronized {
             len: len as usize,
             segment_size: 0,
         };
-        if self.snd.flags.has(Flags::TIMESTAMPS) {
-            let value = timestamps::clock(ctx.now, common.ts_offset);
-            out.header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
-        }
-        if self.rcv.gap {
+        out.header.options.timestamps = self.timestamps(common, ctx);
+        if self.rcv.gap || self.rcv.duplicate {
             out.header.options.sack = self.sack_blocks(common);
         }
         let full = self.segment_payload(common);

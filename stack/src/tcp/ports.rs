@@ -135,4 +135,22 @@ mod tests {
         let quarter = |n: u16| ports.iter().filter(|port| (**port - 32_768) / 7058 == n).count();
         assert!((0..4).all(|n| quarter(n) > 25), "{ports:?}");
     }
+
+    /// RFC 6056, Section 3.3.3: each destination has its own start.
+    #[test]
+    fn another_destination_or_secret_has_another_start_and_the_same_one_the_same() {
+        let start = |seed, remote| {
+            // The same random numbers for all: what differs is the hash.
+            let mut rng = Secrets::from_test_seed(5).rng("ports");
+            let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
+            choose(&Secrets::from_test_seed(seed).prf("ports"), &mut rng, local, remote, 1024, 65_535, |_| {
+                true
+            })
+        };
+        assert_eq!(start(1, remote()), start(1, remote()));
+        assert_ne!(start(1, remote()), start(2, remote()));
+        let starts: BTreeSet<_> =
+            (0..200).map(|port| start(1, Endpoint { port, ..remote() }).unwrap() / 16).collect();
+        assert!(starts.len() > 180, "spread over the range: {}", starts.len());
+    }
 }

@@ -201,6 +201,12 @@ impl Reassembly {
         (self.recent, self.recent_len) = (recent, len as u8);
     }
 
+    /// What of the first block lies before `rcv_nxt`, because data in order brought it again.
+    pub fn overlap(&self, rcv_nxt: SeqNum) -> Option<(SeqNum, SeqNum)> {
+        let (start, end) = self.blocks.front().copied().filter(|block| block.0.lt(rcv_nxt))?;
+        Some((start, end.min(rcv_nxt)))
+    }
+
     /// The next piece in order, trimmed so that it starts at `rcv_nxt`; `None` where there is a gap. Held data that is
     /// below `rcv_nxt` goes.
     pub fn pop_ready(&mut self, pool: &mut Pool, rcv_nxt: SeqNum) -> Option<Buf> {

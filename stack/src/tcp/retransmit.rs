@@ -7,7 +7,7 @@ use super::state::{Common, Flags, Mode, Snd, Synchronized, Timer};
 use crate::wire::SeqNum;
 
 impl Synchronized {
-    /// Something is in flight (RFC 6298, Section 5.1 and 5.3); at the latest at the user timeout the timer has to look.
+    /// Something is in flight (RFC 6298, Sections 5.1 and 5.3); at the latest at the user timeout the timer has to look.
     #[inline]
     pub(super) fn arm_retransmit(&mut self, common: &Common, ctx: &Context<'_>) {
         self.snd.timer = Timer::Retransmit;
@@ -22,7 +22,11 @@ impl Synchronized {
             || stalled >= common.user_timeout(ctx.settings)
         {
             let retries = u32::from(self.snd.retries);
-            return self.abandon(CloseReason::TimedOut { retries, over: stalled, soft: common.soft() });
+            return self.abandon(
+                CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
+                common,
+                ctx,
+            );
         }
         let first = self.snd.retries == 0;
         self.snd.retries = self.snd.retries.saturating_add(1);

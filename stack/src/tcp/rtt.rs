@@ -151,6 +151,7 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    /// RFC 6298, Sections 2.1, 2.2 and 2.3.
     #[test]
     fn the_first_sample_sets_both_and_the_time_out_follows_the_formula() {
         let settings = settings(1, 60_000);
@@ -166,6 +167,7 @@ mod tests {
     }
 
     proptest! {
+        /// RFC 6298, Sections 2.2 and 2.3.
         #[test]
         fn any_samples_follow_the_formula_in_real_numbers(samples in prop::collection::vec(1u64..3_000_000, 1..200)) {
             let settings = settings(1, 600_000);
@@ -185,6 +187,7 @@ mod tests {
         }
     }
 
+    /// RFC 6298, Sections 2.4, 2.5 and 5.5.
     #[test]
     fn the_time_out_stays_within_its_limits_and_doubles_up_to_the_maximum() {
         let settings = settings(200, 60_000);
@@ -218,6 +221,7 @@ mod tests {
         assert!(rtt.rto() >= ms(51) && rtt.rto() < ms(52), "{:?}", rtt.rto());
     }
 
+    /// RFC 7323, Section 4.2.
     #[test]
     fn many_samples_of_one_round_trip_weigh_together_as_one() {
         let settings = settings(1, 60_000);
@@ -232,6 +236,7 @@ mod tests {
         }
     }
 
+    /// RFC 6298, Section 5.7.
     #[test]
     fn after_a_lost_handshake_segment_data_starts_with_three_seconds() {
         let settings = settings(200, 60_000);

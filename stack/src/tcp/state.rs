@@ -131,6 +131,8 @@ pub(super) struct Rare {
     pub(super) send_buffer_max: Option<u32>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
+    /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.
+    pub(super) duplicate: Option<(SeqNum, SeqNum)>,
     /// Where the peer's FIN stands that came before data that precedes it.
     pub(super) fin_at: Option<SeqNum>,
     pub(super) scoreboard: Option<Scoreboard>,
@@ -377,4 +379,6 @@ pub(super) struct Rcv {
     pub(super) ack_now: bool,
     /// Data may be out of order: `rare.reassembly` is in use.
     pub(super) gap: bool,
+    /// The next ACK reports `rare.duplicate`.
+    pub(super) duplicate: bool,
 }

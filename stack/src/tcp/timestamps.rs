@@ -47,6 +47,7 @@ mod tests {
     use crate::base::Secrets;
     use std::net::Ipv4Addr;
 
+    /// RFC 7323, Section 5.4: each pair of hosts may have its own clock, as long as it never goes back.
     #[test]
     fn the_offset_belongs_to_the_address_pair_and_its_direction() {
         let prf = Secrets::from_test_seed(1).prf("timestamps");
@@ -56,12 +57,14 @@ mod tests {
         assert_ne!(offset(&prf, addr(1), addr(2)), offset(&prf, addr(2), addr(1)));
     }
 
+    /// RFC 7323, Section 5.4: between a tick a millisecond and one a second.
     #[test]
     fn the_clock_ticks_by_the_millisecond_and_wraps() {
         assert_eq!(clock(Instant::from_millis(5), 10), 15);
         assert_eq!(clock(Instant::from_millis(5), u32::MAX), 4);
     }
 
+    /// RFC 7323, Section 5.3, R1.
     #[test]
     fn an_older_timestamp_is_rejected_unless_the_recent_one_is_24_days_old() {
         let fresh = Duration::from_secs(1);
@@ -72,6 +75,7 @@ mod tests {
         assert!(!paws_reject(99, 100, PAWS_IDLE));
     }
 
+    /// RFC 7323, Section 4.1.
     #[test]
     fn an_echo_gives_the_round_trip_and_one_from_the_future_gives_none() {
         let now = Instant::from_millis(1000);

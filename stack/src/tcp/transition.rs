@@ -127,6 +127,7 @@ mod tests {
         events.iter().try_fold(start, |state, event| next(state, *event))
     }
 
+    /// RFC 9293, Section 3.3.2.
     #[test]
     fn the_closing_orders_of_the_rfc_end_where_it_says() {
         use Event::{AckOfFin, AckOfSyn, ActiveOpen, Close, Fin, PassiveOpen, Syn, SynAck, TimeWaitOver};

@@ -35,7 +35,7 @@ impl Connection {
     }
 }
 
-/// Where the mark stands that `header` carries: RFC 6093, Section 6, or the last urgent byte itself where the setting
+/// Where the mark stands that `header` carries: RFC 6093, Section 4, or the last urgent byte itself where the setting
 /// follows RFC 1122.
 fn mark(header: &TcpHeader, settings: &settings::Tcp) -> SeqNum {
     header.seq + u32::from(header.urgent) + u32::from(settings.urgent_rfc1122)

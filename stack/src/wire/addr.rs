@@ -189,3 +189,24 @@ impl FlowKey {
         ([l0, l1, r0, r1, ports], 5)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4291, Section 2.5.5.2: ::ffff:a.b.c.d.
+    #[test]
+    fn an_ipv4_address_is_kept_in_its_mapped_form_and_read_back_as_ipv4() {
+        let v4 = Ipv4Addr::new(129, 68, 72, 10);
+        let addr = Addr::v4(v4);
+        assert_eq!(*addr.octets(), v4.to_ipv6_mapped().octets());
+        assert_eq!(
+            (addr.to_v4(), addr.to_ip(), addr.to_string()),
+            (Some(v4), v4.into(), "129.68.72.10".into())
+        );
+        let mapped = Addr::from(IpAddr::V6(v4.to_ipv6_mapped()));
+        assert_eq!(mapped, addr, "one address has one key");
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!((Addr::from(v6).to_v4(), Addr::from(v6).to_ip()), (None, v6));
+    }
+}

@@ -256,6 +256,7 @@ mod tests {
         assert_eq!((sum(&[0; 1000]), finish(0)), (0, 0xffff));
     }
 
+    /// RFC 8200, Section 8.1, for IPv6.
     #[test]
     fn the_pseudo_header_is_that_of_each_version() {
         let (src, dst) = ([129, 68, 72, 10], [129, 68, 72, 40]);
@@ -277,6 +278,7 @@ mod tests {
     }
 
     proptest! {
+        /// RFC 1071, Section 2 (B): a part at an odd offset counts with its bytes swapped.
         #[test]
         fn parts_combine_to_the_whole_also_at_odd_offsets(bytes in proptest::collection::vec(any::<u8>(), 0..2000), cut: prop::sample::Index) {
             let cut = cut.index(bytes.len() + 1);

@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(QuotedDatagram::parse(&sent).unwrap().tcp(), None);
     }
 
+    /// RFC 1191, Section 5: some routers send the length back changed.
     #[test]
     fn a_quoted_total_length_that_is_wrong_does_not_hide_the_connection() {
         let mut sent = sent_segment();

@@ -391,6 +391,8 @@ mod tests {
         assert_eq!(view.source_route(), Ok(SourceRoute::Absent));
     }
 
+    /// RFC 791, Section 3.1: the length of an option counts its kind and length bytes. RFC 1122, Section 3.2.1.8: a
+    /// second source route is an error, and what means nothing to a host is skipped.
     #[test]
     fn a_source_route_is_found_behind_other_options_and_refused_twice() {
         let route = |options: &[u8]| {
@@ -474,6 +476,7 @@ mod tests {
             prop_assert_eq!(&oracle.to_bytes()[..], &bytes[..20]);
         }
 
+        /// RFC 3168, Section 5: ECN is the lower two bits of the byte; the oracle reads them apart.
         #[test]
         fn mutated_datagrams_are_read_as_the_oracle_reads_them(
             options in proptest::collection::vec(any::<u8>(), 0..=10),

@@ -83,3 +83,23 @@ impl fmt::Debug for SeqNum {
         fmt::Display::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9293, Section 3.4: all arithmetic is modulo 2³².
+    #[test]
+    fn numbers_compare_and_count_around_the_wrap() {
+        for base in [0, 1, 77, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX] {
+            let a = SeqNum(base);
+            for step in [1, 2, 1000, 0x7fff_ffff] {
+                let b = a + step;
+                assert!(a.lt(b) && a.le(b) && b.gt(a) && b.ge(a) && !b.lt(a) && !b.le(a), "{a:?} {step}");
+                assert_eq!((b.since(a), b - step, a.max(b), a.min(b)), (step, a, b, a));
+                assert!(a.in_window(a, step) && (a + (step - 1)).in_window(a, step) && !b.in_window(a, step));
+            }
+            assert!(a.le(a) && a.ge(a) && !a.lt(a) && !a.gt(a) && !a.in_window(a, 0));
+        }
+    }
+}

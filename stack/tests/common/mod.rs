@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+pub(crate) mod bystander;
 pub(crate) mod frames;
 pub(crate) mod pair;
 pub(crate) mod peer;

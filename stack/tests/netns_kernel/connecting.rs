@@ -167,8 +167,7 @@ pub fn a_dead_address_ends_with_the_evidence_and_disturbs_nobody() {
     });
     let live = stack.connect(80, &Options::default()).unwrap();
     stack.host.set_now(stack.clock.now());
-    let dead =
-        stack.host.connect(SocketAddr::from(([10, 77, 0, 40], 23)), &Options::default()).unwrap();
+    let dead = stack.host.connect(SocketAddr::from(([10, 77, 0, 40], 23)), &Options::default()).unwrap();
     let mut rounds = 0;
     let error = loop {
         stack.write_all(live, b"ping");
@@ -186,10 +185,7 @@ pub fn a_dead_address_ends_with_the_evidence_and_disturbs_nobody() {
     let ConnectError::NeighborSilent { requests: 3, over, .. } = error else { panic!("{error}") };
     assert!(over >= Duration::from_secs(3));
     let seconds = format!("{:.1}", over.as_secs_f64());
-    assert_eq!(
-        error.to_string(),
-        format!("10.77.0.40: no host answered ARP (3 requests in {seconds} s)")
-    );
+    assert_eq!(error.to_string(), format!("10.77.0.40: no host answered ARP (3 requests in {seconds} s)"));
     stack.host.close(live);
     stack.until_no_connection();
     server.join().unwrap();

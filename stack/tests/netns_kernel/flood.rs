@@ -2,8 +2,8 @@
 
 use crate::support::kernel::{self, RawSender};
 use crate::support::skip;
-use crate::support::stack::{OURS, Stack};
 use crate::support::stack::Choice;
+use crate::support::stack::{OURS, Stack};
 use etherparse::{PacketBuilder, TcpOptionElement};
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -93,7 +93,10 @@ fn flood(change: impl FnOnce(&mut Choice)) {
     attacker.join().unwrap();
     let during = clients.join().unwrap();
     let snapshot = stack.host.snapshot();
-    println!("{during} of {CLIENTS} clients during the flood; most half-open {most}; {:#?}", snapshot.counters);
+    println!(
+        "{during} of {CLIENTS} clients during the flood; most half-open {most}; {:#?}",
+        snapshot.counters
+    );
     assert!(most as u64 <= u64::from(limit), "{most} half-open, over the limit of {limit}");
     assert!(snapshot.counters.syns_received > SYNS / 2, "the flood arrived: {:#?}", snapshot);
     let protected = events.iter().any(|event| matches!(event, Event::Protection(_)));

@@ -29,12 +29,14 @@ pub fn pings_go_both_ways() {
     });
     assert!(matches!(error, PingError::NeighborSilent { requests: 3, .. }), "{error}");
 
-    let kernel = thread::spawn(|| match Command::new("ping").args(["-c", "3", "-i", "0.2"]).arg(OURS.to_string()).output() {
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success() && text.contains(" 0% packet loss"), "{text}");
+    let kernel = thread::spawn(|| {
+        match Command::new("ping").args(["-c", "3", "-i", "0.2"]).arg(OURS.to_string()).output() {
+            Ok(output) => {
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert!(output.status.success() && text.contains(" 0% packet loss"), "{text}");
+            }
+            Err(_) => by_raw_socket(),
         }
-        Err(_) => by_raw_socket(),
     });
     stack.until("the kernel's pings", |_, _| kernel.is_finished().then_some(()));
     kernel.join().unwrap();
@@ -45,7 +47,8 @@ pub fn pings_go_both_ways() {
 fn by_raw_socket() {
     netns::sysctl("ipv4/ping_group_range", "0 2147483647").unwrap();
     // SAFETY: a fresh descriptor, owned from here on.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, libc::IPPROTO_ICMP) };
+    let socket =
+        unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, libc::IPPROTO_ICMP) };
     assert!(socket >= 0, "no ICMP socket: {}", std::io::Error::last_os_error());
     // SAFETY: as above.
     let socket = UdpSocket::from(unsafe { OwnedFd::from_raw_fd(socket) });
@@ -55,7 +58,8 @@ fn by_raw_socket() {
     for (sequence, length) in [(1, 0), (2, 56), (3, 1472)] {
         let payload: Vec<u8> = (0..length).map(|n| n as u8).collect();
         let echo = etherparse::IcmpEchoHeader { id: 0, seq: sequence };
-        let header = etherparse::Icmpv4Header::with_checksum(etherparse::Icmpv4Type::EchoRequest(echo), &payload);
+        let header =
+            etherparse::Icmpv4Header::with_checksum(etherparse::Icmpv4Type::EchoRequest(echo), &payload);
         let mut request = Vec::new();
         header.write(&mut request).unwrap();
         request.extend_from_slice(&payload);
@@ -64,6 +68,9 @@ fn by_raw_socket() {
         let (len, from) = socket.recv_from(&mut answer).unwrap();
         assert_eq!(from.ip(), OURS);
         let (kind, body) = (answer[0], &answer[8..len]);
-        assert_eq!((kind, u16::from_be_bytes([answer[6], answer[7]]), body), (0, sequence, payload.as_slice()));
+        assert_eq!(
+            (kind, u16::from_be_bytes([answer[6], answer[7]]), body),
+            (0, sequence, payload.as_slice())
+        );
     }
 }

@@ -22,11 +22,8 @@ pub fn keepalive_holds_a_live_kernel_and_gives_up_a_dead_one() {
     let mut stack = Stack::new(|_| {});
     let listener = TcpListener::bind((KERNELS, 80)).unwrap();
     // Linux answers a segment outside the window once in 500 ms (tcp_invalid_ratelimit), and a probe is one.
-    let times = KeepaliveTimes {
-        time: Duration::from_millis(600),
-        interval: Duration::from_millis(400),
-        probes: 3,
-    };
+    let times =
+        KeepaliveTimes { time: Duration::from_millis(600), interval: Duration::from_millis(400), probes: 3 };
     let options = Options { keepalive: true, keepalive_times: Some(times), ..Options::default() };
     let id = stack.connect(80, &options).unwrap();
     let (_peer, _) = listener.accept().unwrap();

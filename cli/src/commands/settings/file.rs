@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 use synward::settings::document::MAX_FILE;
-use synward::settings::{Diagnostic, Document, Format, Severity};
+use synward::settings::{Diagnostic, Document, Format, Preset, Settings, Severity};
 
-use crate::output::{RED, YELLOW, styled};
+use crate::output::{self, RED, YELLOW, styled};
 
 /// Reads a file; never more of it than a settings file may have.
 pub(crate) fn read(path: &Path) -> Result<Document, String> {
@@ -19,6 +19,20 @@ pub(crate) fn read(path: &Path) -> Result<Document, String> {
     file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("{shown}: {error}"))?;
     let format = Format::of(&path.to_string_lossy(), &bytes);
     Ok(Document::parse(&bytes, format))
+}
+
+/// The settings of a file on its preset, or of the preset alone. What is to be said of the file goes to standard error.
+pub(crate) fn load(path: Option<&Path>, preset: Option<Preset>) -> Result<Settings, String> {
+    let Some(path) = path else { return Ok(preset.unwrap_or_default().settings()) };
+    let loaded = read(path)?.load(preset);
+    for diagnostic in &loaded.diagnostics {
+        output::note(show(path, diagnostic));
+    }
+    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    if loaded.has_errors() {
+        return Err(format!("{}: {errors} of its lines cannot be used", path.display()));
+    }
+    Ok(loaded.settings)
 }
 
 /// `FILE:LINE: error: message`.

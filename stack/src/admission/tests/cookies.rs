@@ -15,6 +15,7 @@ fn full() -> World {
     world
 }
 
+/// RFC 4987, Section 3.6.
 #[test]
 fn a_cookie_keeps_nothing_and_its_ack_completes_the_handshake() {
     let mut world = full();

@@ -46,6 +46,7 @@ fn data_that_overtook_the_third_ack_completes_it() {
     );
 }
 
+/// RFC 9293, Section 3.10.7.4, fifth step.
 #[test]
 fn an_ack_of_something_else_gets_rst_and_the_entry_stays() {
     let (mut world, id, ack) = entered();
@@ -64,6 +65,7 @@ fn a_segment_without_ack_is_dropped() {
     assert_eq!(world.len(), 1);
 }
 
+/// RFC 5961, Section 3.2.
 #[test]
 fn only_the_exact_rst_ends_it() {
     let (mut world, id, ack) = entered();
@@ -82,6 +84,7 @@ fn only_the_exact_rst_ends_it() {
     assert_eq!((world.len(), world.admission.state().reset), (0, 1));
 }
 
+/// RFC 9293, Section 3.10.7.4, first step. RFC 7323, Section 2.2: only the window of a SYN is not scaled.
 #[test]
 fn a_segment_outside_the_window_gets_an_ack_that_says_where_we_are() {
     let (mut world, id, ack) = entered();
@@ -96,6 +99,7 @@ fn a_segment_outside_the_window_gets_an_ack_that_says_where_we_are() {
     assert!(matches!(straddling, HalfOpenOutcome::Complete(_)), "its last byte is new: {straddling:?}");
 }
 
+/// RFC 5961, Section 4.2.
 #[test]
 fn the_syn_again_is_answered_from_the_entry_and_any_other_syn_is_challenged() {
     let (mut world, id, ack) = entered();
@@ -114,6 +118,7 @@ fn the_syn_again_is_answered_from_the_entry_and_any_other_syn_is_challenged() {
     assert_eq!(world.len(), 1);
 }
 
+/// RFC 7323, Section 3.2, RFC 7323, Section 5.3, R1.
 #[test]
 fn agreed_timestamps_must_be_there_and_not_old() {
     let (mut world, id, ack) = entered();

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// RFC 7323, Section 2.2: a SYN-ACK has its window unscaled.
 #[test]
 fn the_syn_ack_goes_back_the_way_the_syn_came_with_the_options_that_were_offered() {
     let mut world = Setup::with(|_| {});
@@ -16,6 +17,8 @@ fn the_syn_ack_goes_back_the_way_the_syn_came_with_the_options_that_were_offered
     assert_eq!(header.window, u16::MAX, "64 KiB in a window that is never scaled");
 }
 
+/// RFC 7323, Section 1.3, RFC 2018, Section 2: both ends have to offer. RFC 9293, Section 3.7.1: without the MSS
+/// option, 536.
 #[test]
 fn nothing_is_agreed_that_the_peer_did_not_offer_or_that_a_setting_forbids() {
     let bare = Syn { options: TcpOptions::default(), ..syn(1) };
@@ -40,6 +43,7 @@ fn nothing_is_agreed_that_the_peer_did_not_offer_or_that_a_setting_forbids() {
     }
 }
 
+/// RFC 7323, Section 2.3.
 #[test]
 fn a_window_scale_beyond_14_counts_as_14() {
     let mut world = Setup::with(|_| {});
@@ -48,6 +52,7 @@ fn a_window_scale_beyond_14_counts_as_14() {
     assert_eq!(world.complete(id, &third_ack(&reply)).peer.window_scale, Some(14));
 }
 
+/// RFC 6298, Section 3: no round-trip time after a retransmission.
 #[test]
 fn the_same_syn_is_answered_again_with_the_same_numbers_and_takes_no_second_entry() {
     let mut world = Setup::with(|_| {});
@@ -67,6 +72,7 @@ fn the_same_syn_is_answered_again_with_the_same_numbers_and_takes_no_second_entr
     );
 }
 
+/// RFC 5961, Section 4.
 #[test]
 fn another_syn_for_a_half_open_flow_gets_a_challenge_ack_and_the_exact_rst_makes_room() {
     let mut world = Setup::with(|_| {});
@@ -84,6 +90,7 @@ fn another_syn_for_a_half_open_flow_gets_a_challenge_ack_and_the_exact_rst_makes
     assert!(matches!(world.on(&restarted), Verdict::Answer { new: true, .. }));
 }
 
+/// RFC 5961, Section 7.
 #[test]
 fn challenge_acks_are_limited_for_each_entry_alone() {
     let mut world = Setup::with(|s| s.tcp.challenge_acks = 3);
@@ -95,6 +102,7 @@ fn challenge_acks_are_limited_for_each_entry_alone() {
     assert_eq!((challenges(a, 1), challenges(b, 2)), (3, 3));
 }
 
+/// RFC 6528, Section 3.
 #[test]
 fn sequence_numbers_differ_by_flow_and_advance_with_time() {
     let mut world = Setup::with(|_| {});
@@ -166,4 +174,13 @@ fn a_closed_listener_takes_its_entries_and_no_others_along() {
     let removed = world.admission.close_listener(world.now, LISTENER);
     assert_eq!(removed, [Removed { id: mine, flow: flow(1), listener: LISTENER }]);
     assert_eq!((world.len(), world.admission.charged_to(LISTENER), world.admission.charged_to(9)), (1, 0, 1));
+}
+
+#[test]
+fn a_challenge_goes_back_the_way_the_other_syn_came_and_not_to_who_spoofed_its_address() {
+    let mut world = Setup::with(|_| ());
+    let (id, _) = world.enter(1);
+    let real = Syn { seq: SeqNum(123_456), reply_mac: Mac([2, 0, 0, 0, 0, 77]), ..syn(1) };
+    let Verdict::Challenge(reply, _) = world.again(id, &real) else { panic!("another SYN of the flow") };
+    assert_eq!(reply.reply_mac, real.reply_mac);
 }

@@ -10,6 +10,7 @@ fn times(due: &[(u128, Due)]) -> (Vec<u128>, Vec<u128>) {
     (of(true), of(false))
 }
 
+/// RFC 6298, Section 5.5.
 #[test]
 fn the_syn_ack_is_retransmitted_with_doubling_waits_and_expires_exactly() {
     // KB 142641: N retransmissions after 3 s, doubling; given up at 3 × (2^(N+1) − 1) seconds.
@@ -31,6 +32,7 @@ fn the_syn_ack_is_retransmitted_with_doubling_waits_and_expires_exactly() {
     }
 }
 
+/// RFC 6298, Section 2.5.
 #[test]
 fn waits_grow_no_longer_than_the_largest_time_out() {
     let mut world = Setup::with(|s| {

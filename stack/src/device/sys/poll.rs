@@ -30,9 +30,8 @@ fn poll_once(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> libc::c_int
 #[cfg(not(target_os = "linux"))]
 fn poll_once(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> libc::c_int {
     // Rounded up: a wait that ends early would only be taken again.
-    let millis = timeout.map_or(-1, |timeout| {
-        i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-    });
+    let millis = timeout
+        .map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
     // SAFETY: the kernel reads and writes `fds.len()` structures, borrowed for the call.
     unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) }
 }

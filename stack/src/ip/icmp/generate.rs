@@ -149,6 +149,7 @@ mod tests {
         never_about(&server(), &packet(change), arrival)
     }
 
+    /// RFC 1122, Section 3.2.2.1: code 2.
     #[test]
     fn a_host_is_told_of_a_protocol_that_we_do_not_speak() {
         let about = packet(|_| {});
@@ -176,6 +177,7 @@ mod tests {
         );
     }
 
+    /// RFC 1122, Section 3.2.2.1: code 3; RFC 1122, Section 3.2.2.5: the pointer names the byte.
     #[test]
     fn port_unreachable_and_parameter_problem_are_written_with_their_fields() {
         for (complaint, kind, code, byte4) in
@@ -189,6 +191,7 @@ mod tests {
         }
     }
 
+    /// RFC 1812, Section 4.3.2.3.
     #[test]
     fn a_large_packet_is_quoted_so_that_the_error_stays_within_576_bytes() {
         let header = Ipv4Header::atomic(PEER, US, IpProtocol(99), 64, 1400);
@@ -272,6 +275,7 @@ mod tests {
         assert_eq!(never(Arrival::Loop, |header| header.src = US), None, "ourselves, through the loop queue");
     }
 
+    /// RFC 1122, Section 3.2.1.2: it is discarded silently.
     #[test]
     fn never_about_a_header_that_is_broken() {
         let mut about = packet(|_| {});

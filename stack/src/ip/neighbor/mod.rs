@@ -104,7 +104,7 @@ pub enum NeighborAction {
         /// Where to; `None`: to all stations.
         unicast: Option<Mac>,
     },
-    /// Send an ARP request by broadcast whose sender and target address are both `addr`, ours (RFC 5227, Section 3).
+    /// Send an ARP request by broadcast whose sender and target address are both `addr`, ours (RFC 5227, Section 2.3).
     Announce {
         /// Our address.
         addr: Addr,

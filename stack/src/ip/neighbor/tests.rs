@@ -78,6 +78,7 @@ fn requests(actions: &[(Instant, NeighborAction)]) -> Vec<(u64, Option<Mac>)> {
     actions.iter().filter_map(request).collect()
 }
 
+/// RFC 1122, Section 2.3.2.1: at most one request a second for one address.
 #[test]
 fn a_silent_neighbour_gets_three_requests_one_second_apart_and_fails_at_three_seconds() {
     let mut table = table();
@@ -200,6 +201,7 @@ fn held_packets_are_bounded_in_bytes_and_come_back_on_failure() {
     assert_eq!((back.count() as u64, table.held_bytes), (100 - refused, 0));
 }
 
+/// RFC 1122, Section 2.3.2.1, however many are asked for.
 #[test]
 fn ten_thousand_silent_neighbours_all_fail_at_three_seconds_and_each_is_asked_at_most_once_a_second() {
     let mut table = table();
@@ -392,6 +394,7 @@ fn packets_that_are_not_about_us_make_no_entry_but_update_one() {
     );
 }
 
+/// RFC 5227, Section 2.1.1: the sender address of a probe is 0.
 #[test]
 fn a_probe_is_answered_and_teaches_nothing() {
     let mut table = table();
@@ -427,6 +430,7 @@ fn forged_senders_are_refused() {
     assert_eq!(table.counters().conflicts, 1, "our own packet come back is no conflict");
 }
 
+/// RFC 5227, Section 2.4 (b), with the DEFEND_INTERVAL of Section 1.1.
 #[test]
 fn a_conflict_is_counted_and_answered_by_one_announcement_in_ten_seconds() {
     let mut table = table();
@@ -442,6 +446,7 @@ fn a_conflict_is_counted_and_answered_by_one_announcement_in_ten_seconds() {
     assert_eq!((announced, table.counters().conflicts), (vec![0, 10_000, 20_000], 50));
 }
 
+/// RFC 5227, Section 2.3, RFC 5227, Section 1.1: ANNOUNCE_INTERVAL is two seconds.
 #[test]
 fn our_addresses_are_announced_as_often_as_the_setting_says_two_seconds_apart() {
     for (count, expected) in [(0, vec![]), (1, vec![0]), (3, vec![0, 2000, 4000])] {

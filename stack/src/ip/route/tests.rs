@@ -19,6 +19,7 @@ fn next_hop(routes: &Routes, to: &str) -> Option<Addr> {
     routes.lookup(a(to)).map(|hop| hop.next_hop)
 }
 
+/// RFC 1122, Section 3.3.1.1.
 #[test]
 fn without_a_gateway_only_the_link_is_reached() {
     let routes = plain(&[]);
@@ -63,6 +64,8 @@ fn a_route_states_its_source_and_its_mtu() {
     assert_eq!(routes.lookup(a("8.8.8.8")).map(|hop| (hop.source, hop.mtu)), Some((a("192.168.0.1"), 1400)));
 }
 
+/// RFC 1122, Section 3.3.1: a gateway is on the link. RFC 1122, Section 3.2.1.3: a host sends from its own addresses
+/// only.
 #[test]
 fn a_bad_route_is_refused_with_the_reason_and_changes_nothing() {
     let mut routes = plain(&[Route::default_v4(a("129.68.72.1"))]);
@@ -99,6 +102,7 @@ fn a_bad_route_is_refused_with_the_reason_and_changes_nothing() {
     assert_eq!(routes.lookup(a("8.8.8.8")), None);
 }
 
+/// RFC 1122, Section 3.3.1.2.
 #[test]
 fn several_default_gateways_are_used_in_the_order_of_their_metrics() {
     let second = Route { metric: 10, ..Route::default_v4(a("129.68.72.2")) };
@@ -137,6 +141,7 @@ fn a_plausible_redirect_moves_one_host_for_ten_minutes() {
     assert_eq!(routes.next_deadline(), None);
 }
 
+/// RFC 1122, Section 3.2.2.2: silently, where the gateway is not on the link or the sender not the gateway in use.
 #[test]
 fn an_implausible_redirect_is_refused() {
     for (from, to, gateway, why) in [

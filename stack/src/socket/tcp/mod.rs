@@ -147,11 +147,7 @@ macro_rules! writing_half {
         }
 
         impl AsyncWrite for $half {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 stream_io::poll_write(self.cell(), cx, &[IoSlice::new(buf)])
             }
 

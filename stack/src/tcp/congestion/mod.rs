@@ -64,7 +64,7 @@ impl Control {
     }
 
     /// `acked` bytes of new data were acknowledged outside recovery. `cwnd_limited`: since the last acknowledgment the
-    /// sender was limited by the window; a window that was not used does not grow (RFC 9438, Section 5.8; RFC 7661, Section 3).
+    /// sender was limited by the window; a window that was not used does not grow (RFC 9438, Section 5.8; RFC 7661, Section 4.4).
     pub fn on_ack(&mut self, now: Instant, acked: u32, srtt: Option<Duration>, mss: u32, cwnd_limited: bool) {
         match self {
             Self::Reno(reno) if cwnd_limited => reno.on_ack(acked, mss),

@@ -5,6 +5,10 @@ use crate::settings;
 /// Largest window kept: no scaled window is larger (RFC 7323, Section 2.3), and sums stay far from 2³².
 const MAX_WINDOW: u32 = 1 << 30;
 
+/// Most segments that one acknowledgment adds in slow start: L of RFC 9406, Section 4.3, for a sender without pacing. A
+/// receiver that acknowledges whole batches would hold a smaller L far below doubling in a round trip.
+const SLOW_START_LIMIT: u32 = 8;
+
 /// Congestion window and slow-start threshold, in bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
@@ -32,11 +36,11 @@ impl Window {
         self.cwnd < self.ssthresh
     }
 
-    /// Slow start with appropriate byte counting: at most two segments an ACK, one after a time-out (RFC 5681,
-    /// Section 3.1; RFC 3465, Section 2.2 and 2.3). Gives the acknowledged bytes that were left when the threshold was
-    /// reached.
+    /// Slow start counts the acknowledged bytes: at most [`SLOW_START_LIMIT`] segments an ACK, and one after a time-out, where
+    /// an ACK says little about what left the network (RFC 5681, Section 3.1; RFC 3465, Section 2.3). Gives the
+    /// acknowledged bytes that were left when the threshold was reached.
     pub(super) fn slow_start(&mut self, acked: u32, mss: u32) -> u32 {
-        let most = if self.after_timeout { mss } else { 2 * mss };
+        let most = if self.after_timeout { mss } else { SLOW_START_LIMIT * mss };
         let room = self.ssthresh - self.cwnd;
         let step = acked.min(most);
         self.grow(step.min(room));

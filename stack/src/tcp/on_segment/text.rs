@@ -38,10 +38,11 @@ impl Synchronized {
         if len > 0 {
             if common.orphan && (seq + len).gt(self.rcv.nxt) {
                 // RFC 9293, Section 3.6.1: nobody will ever read it, so the peer must learn that it is lost.
-                *outcome = self.abandon(CloseReason::DataAfterClose);
+                *outcome = self.abandon(CloseReason::DataAfterClose, common, ctx);
                 outcome.discard = Some(Discard::TcpAfterClose);
                 return;
             }
+            self.report_known(common, seq, len);
             if !self.trim(&mut seq, payload) {
                 self.rcv.ack_now = true;
                 outcome.discard = Some(Discard::TcpWindowOverrun);
@@ -133,7 +134,12 @@ impl Synchronized {
         let limit = (self.rcv.buffer as usize * REASSEMBLY_FACTOR).max(REASSEMBLY_LEAST);
         let reassembly = common.rare_mut().reassembly.get_or_insert_default();
         match reassembly.insert(ctx.pool, seq, buf, limit) {
-            Ok(()) => self.rcv.gap = true,
+            Ok(()) => {
+                self.rcv.gap = true;
+                if let Some((start, end)) = reassembly.take_duplicate() {
+                    self.report_duplicate(common, start, end);
+                }
+            }
             Err(buf) => {
                 *payload = Some(buf);
                 outcome.discard = Some(Discard::TcpReassemblyFull);
@@ -148,7 +154,9 @@ impl Synchronized {
         self.rcv.ack_now = true;
         let Some(rare) = common.rare.as_mut() else { return };
         let mut empty = true;
+        let mut duplicate = None;
         if let Some(reassembly) = rare.reassembly.as_mut() {
+            duplicate = reassembly.overlap(self.rcv.nxt);
             while let Some(buf) = reassembly.pop_ready(ctx.pool, self.rcv.nxt) {
                 self.rcv.nxt += buf.len() as u32;
                 self.rcv.queue.push(ctx.pool, buf);
@@ -159,6 +167,9 @@ impl Synchronized {
         if empty {
             rare.reassembly = None;
             self.rcv.gap = fin_at.is_some();
+        }
+        if let Some((start, end)) = duplicate {
+            self.report_duplicate(common, start, end);
         }
         if fin_at.is_some_and(|fin_at| fin_at.le(self.rcv.nxt)) {
             self.on_fin(common, outcome);

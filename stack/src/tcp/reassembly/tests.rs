@@ -45,6 +45,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// The model is one `Option<u8>` a byte: the first byte to arrive stays.
+    /// RFC 2018, Section 3: as many distinct blocks as there is room for.
     #[test]
     fn any_overlap_reads_back_as_a_byte_array_in_which_the_first_byte_stays(
         base in any::<u32>(),
@@ -115,6 +116,7 @@ fn runs(model: &[Option<u8>], from: usize) -> impl Iterator<Item = (usize, usize
     })
 }
 
+/// RFC 2018, Section 4.
 #[test]
 fn the_block_that_changed_last_is_first_and_the_others_follow_by_recency() {
     let mut pool = Pool::new(1 << 20);

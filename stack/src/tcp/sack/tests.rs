@@ -162,6 +162,7 @@ fn lost_pieces_go_first_then_holes_then_once_the_rescue() {
     assert_eq!(board.rescue(SeqNum(101), SeqNum(110), Some(SeqNum(100)), 7), Some((SeqNum(103), 7)));
 }
 
+/// RFC 2018, Section 8: how it is noticed; RFC 2018, Section 5: what a time-out does.
 #[test]
 fn a_peer_that_drops_what_it_reported_is_noticed_and_a_timeout_forgets_all() {
     let mut board = board(100, &[(10, 20)]);

@@ -4,7 +4,7 @@ use super::harness::{ACK, FIN, Link, Net, RST, Solo, pattern};
 use crate::settings;
 use crate::tcp::{CloseReason, End, Events, Options, PeerOptions, TcpState};
 use crate::telemetry::Discard;
-use crate::wire::{SeqNum, TcpFlags};
+use crate::wire::{SeqNum, TcpFlags, Timestamps};
 use core::time::Duration;
 
 fn solo(options: &Options) -> Solo {
@@ -21,6 +21,7 @@ fn shutdown(solo: &mut Solo) {
     solo.side.with(now, |c, ctx| c.shutdown(ctx));
 }
 
+/// RFC 9293, Section 3.6, case 3.
 #[test]
 fn simultaneous_close_goes_through_closing_to_time_wait_on_both_sides() {
     let mut net = Net::new(settings::Tcp::default(), Link::default());
@@ -36,6 +37,7 @@ fn simultaneous_close_goes_through_closing_to_time_wait_on_both_sides() {
     }
 }
 
+/// RFC 9293, Section 3.6, cases 1 and 2.
 #[test]
 fn an_active_close_ends_in_time_wait_with_the_last_ack_and_a_passive_one_in_closed() {
     let mut net = Net::new(settings::Tcp::default(), Link { loss: 0.2, ..Link::default() });
@@ -90,6 +92,7 @@ fn a_bare_fin_out_of_order_waits_for_the_data_too() {
     assert_eq!(solo.side.state(), TcpState::CloseWait);
 }
 
+/// RFC 9293, Section 3.10.4.
 #[test]
 fn closing_with_unread_data_resets_and_without_sends_fin() {
     let mut unread = solo(&Options::default());
@@ -138,6 +141,7 @@ fn an_orphan_in_fin_wait_2_times_out_and_an_owned_one_does_not() {
     assert_eq!(owned.side.end, Some(End::Closed(CloseReason::OrphanTimedOut)));
 }
 
+/// RFC 9293, Section 3.6.1: what nobody will read is reported as lost.
 #[test]
 fn data_for_an_orphan_is_answered_by_rst() {
     let mut solo = solo(&Options::default());
@@ -178,6 +182,23 @@ fn abort_resets_where_the_peer_may_not_know() {
         assert_eq!((solo.side.connection.deadline(), solo.side.connection.wants_transmit()), (None, false));
         let reaction = solo.give_next(ACK, b"");
         assert!(reaction.discard.is_some() || reaction.is_silent());
+    }
+}
+
+/// RFC 7323, Section 5.2: with the timestamps that were agreed, on an abort and on giving up alike.
+#[test]
+fn our_rst_carries_timestamps_where_they_are_agreed() {
+    for ts_recent in [None, Some(1000)] {
+        let peer = PeerOptions { mss: 1460, ts_recent, ..PeerOptions::default() };
+        let mut aborted = Solo::new(peer, &Options::default(), settings::Tcp::default());
+        let now = aborted.now;
+        let expected = ts_recent.map(|echo| Timestamps { value: now.as_millis() as u32, echo });
+        let rst = aborted.side.outcome(now, |c, ctx| c.abort(ctx)).expect("an RST");
+        assert_eq!(rst.header.options.timestamps, expected);
+        let mut orphan = Solo::new(peer, &Options::default(), settings::Tcp::default());
+        assert!(!close(&mut orphan));
+        let rst = orphan.give_next(ACK, b"nobody reads it").rst.expect("an RST");
+        assert_eq!(rst.header.options.timestamps, expected);
     }
 }
 

@@ -66,6 +66,7 @@ fn nothing_is_sent_and_no_time_runs_before_the_neighbour_is_known() {
     assert!(header.options.sack_permitted && header.options.timestamps.is_some());
 }
 
+/// RFC 7323, Section 1.3; RFC 7323, Section 2.2: the window of a SYN-ACK is not scaled.
 #[test]
 fn a_syn_ack_establishes_and_what_it_offers_is_agreed() {
     let mut side = started(&settings::Tcp::default());
@@ -112,7 +113,9 @@ fn segments_in_syn_sent_get_what_the_rfc_prescribes() {
         side.drain(NOW);
         let rst = side.input(NOW, &from_peer(flags, 5000, ack, b""));
         assert_eq!(side.discards.first().copied(), discard, "{flags:?} {ack}");
-        assert_eq!(rst.map(|r| (r.header.seq, r.header.flags)), reset.then_some((SeqNum(ack), RST)));
+        assert_eq!(rst.as_ref().map(|r| (r.header.seq, r.header.flags)), reset.then_some((SeqNum(ack), RST)));
+        let echo = reset.then_some(Timestamps { value: 0, echo: 5 });
+        assert_eq!(rst.and_then(|r| r.header.options.timestamps), echo, "RFC 7323, Section 5.2");
         assert_eq!(side.state(), state, "{flags:?} {ack}");
     }
     let mut side = started(&settings::Tcp::default());
@@ -122,6 +125,7 @@ fn segments_in_syn_sent_get_what_the_rfc_prescribes() {
     assert_eq!(side.end, Some(End::Closed(CloseReason::Connect(ConnectError::Refused { by }))));
 }
 
+/// RFC 6298, Section 5.5.
 #[test]
 fn a_silent_peer_gets_every_syn_of_the_schedule_and_the_error_tells() {
     let settings = settings::Tcp { syn_retries: 3, ..settings::Tcp::default() };
@@ -144,6 +148,7 @@ fn a_silent_peer_gets_every_syn_of_the_schedule_and_the_error_tells() {
     assert_eq!(side.connection.deadline(), None);
 }
 
+/// RFC 5461, Section 4.1; RFC 5927, Section 4.1.
 #[test]
 fn an_unreachable_ends_the_attempt_only_where_it_quotes_our_syn() {
     let error = IcmpError { kind: IcmpKind::HostUnreachable, from: router() };
@@ -233,6 +238,7 @@ fn a_simultaneous_open_that_is_not_completed_times_out() {
     ));
 }
 
+/// RFC 9293, Section 3.10.4, SYN-SENT.
 #[test]
 fn closing_in_syn_sent_forgets_the_attempt_and_a_shutdown_sends_fin_after_it() {
     let mut side = started(&settings::Tcp::default());

@@ -34,6 +34,7 @@ fn the_initial_window_is_ten_segments() {
     assert_eq!(solo.drain().len(), 10);
 }
 
+/// RFC 5681, Section 3.2; RFC 6675, Section 2: a duplicate reports something new; RFC 6675, Section 5.
 #[test]
 fn two_duplicates_send_something_new_and_the_third_repairs_with_sack() {
     let mut solo = solo(true);
@@ -45,6 +46,7 @@ fn two_duplicates_send_something_new_and_the_third_repairs_with_sack() {
     let third = dup_ack(&solo, &block(2));
     assert_eq!(seqs(&solo.give(&first).sent), [10], "limited transmit (RFC 3042)");
     assert_eq!(seqs(&solo.give(&second).sent), [11]);
+    assert!((0..3).all(|_| solo.give(&second).is_silent()), "it reports nothing new: no duplicate");
     let repaired = solo.give(&third).sent;
     assert_eq!(repaired[0].header.seq, SeqNum(1001), "fast retransmit");
     let info = solo.side.connection.info().expect("open");
@@ -56,6 +58,7 @@ fn two_duplicates_send_something_new_and_the_third_repairs_with_sack() {
     assert_eq!(info.retransmitted, 1, "nothing else was lost");
 }
 
+/// RFC 6675, Section 5.
 #[test]
 fn several_holes_are_repaired_in_one_round_trip_with_sack() {
     let mut solo = solo(true);
@@ -84,6 +87,7 @@ fn several_holes_are_repaired_in_one_round_trip_with_sack() {
     );
 }
 
+/// RFC 5681, Section 3.2; RFC 6582, Section 3.2.
 #[test]
 fn without_sack_three_duplicates_repair_and_partial_acks_show_the_next_hole() {
     let mut solo = solo(false);
@@ -99,6 +103,7 @@ fn without_sack_three_duplicates_repair_and_partial_acks_show_the_next_hole() {
     assert!(!solo.side.connection.info().expect("open").recovering);
 }
 
+/// RFC 5681, Section 2.
 #[test]
 fn acks_with_data_or_another_window_are_no_duplicates() {
     let mut solo = solo(false);
@@ -115,6 +120,7 @@ fn acks_with_data_or_another_window_are_no_duplicates() {
     }
 }
 
+/// RFC 6298, Sections 5.1 and 5.5.
 #[test]
 fn the_timer_backs_off_and_slow_start_repairs_the_rest() {
     let mut solo = solo(true);
@@ -140,6 +146,24 @@ fn the_timer_backs_off_and_slow_start_repairs_the_rest() {
     assert!(began < solo.now);
 }
 
+/// RFC 6298, Section 5.3: what is still in flight gets its whole time-out again.
+#[test]
+fn an_acknowledgment_of_a_part_restarts_the_timer_and_one_of_all_stops_it() {
+    let mut solo = solo(true);
+    solo.side.write(solo.now, &pattern(2 * MSS as usize));
+    solo.drain();
+    assert_eq!(solo.side.connection.deadline(), Some(solo.now + Duration::from_millis(200)));
+    solo.wait(Duration::from_millis(150));
+    solo.ack += FULL;
+    solo.give_next(ACK, b"");
+    let rto = solo.side.connection.info().expect("open").rto;
+    assert_eq!(solo.side.connection.deadline(), Some(solo.now + rto));
+    solo.ack += FULL;
+    solo.give_next(ACK, b"");
+    assert_eq!(solo.side.connection.deadline(), None);
+}
+
+/// RFC 6298, Section 3.
 #[test]
 fn a_retransmitted_segment_gives_no_round_trip_time() {
     let mut solo = solo(true);

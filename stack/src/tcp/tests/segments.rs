@@ -59,6 +59,7 @@ fn at(state: TcpState, offset: i64, flags: TcpFlags, data: &[u8]) -> (Solo, Reac
     (solo, reaction)
 }
 
+/// RFC 5961, Section 3.2; RFC 9293, Section 3.10.7.4, second check.
 #[test]
 fn an_exact_rst_ends_every_state_and_an_inexact_one_is_challenged() {
     for state in STATES {
@@ -76,6 +77,7 @@ fn an_exact_rst_ends_every_state_and_an_inexact_one_is_challenged() {
     }
 }
 
+/// RFC 5961, Section 4.2.
 #[test]
 fn a_syn_is_challenged_in_every_state_wherever_it_stands() {
     for state in STATES {
@@ -97,6 +99,7 @@ fn a_segment_without_ack_goes_no_further() {
     }
 }
 
+/// RFC 9293, Section 3.10.7.4, first check.
 #[test]
 fn out_of_window_segments_with_data_are_answered_and_dropped() {
     for state in STATES {
@@ -108,6 +111,7 @@ fn out_of_window_segments_with_data_are_answered_and_dropped() {
     }
 }
 
+/// RFC 9293, Section 3.10.7.4, seventh check.
 #[test]
 fn data_is_taken_where_the_peer_may_send_and_ignored_elsewhere() {
     for state in STATES {
@@ -119,6 +123,7 @@ fn data_is_taken_where_the_peer_may_send_and_ignored_elsewhere() {
     }
 }
 
+/// RFC 9293, Section 3.10.7.4, eighth check.
 #[test]
 fn a_fin_moves_every_state_that_expects_one() {
     use TcpState as S;
@@ -145,6 +150,7 @@ fn the_acknowledgment_of_our_fin_moves_on() {
     assert_eq!(solo.side.state(), S::TimeWait, "FIN and the ACK of ours in one segment");
 }
 
+/// RFC 5961, Section 5.2.
 #[test]
 fn acknowledgments_of_what_was_never_sent_or_is_too_old_are_challenged() {
     for state in STATES {
@@ -165,6 +171,7 @@ fn acknowledgments_of_what_was_never_sent_or_is_too_old_are_challenged() {
     }
 }
 
+/// RFC 5961, Section 7.
 #[test]
 fn challenges_are_limited_per_second_and_come_back() {
     let mut solo = Solo::plain();
@@ -187,6 +194,7 @@ fn two_ends_that_disagree_do_not_acknowledge_each_other_without_end() {
     assert!(solo.give_next(ACK, b"").acks());
 }
 
+/// RFC 9293, Section 3.10.7.4: only the new part within the window counts.
 #[test]
 fn segments_are_trimmed_to_what_is_new_and_to_the_window() {
     let mut solo = Solo::plain();
@@ -209,6 +217,7 @@ fn segments_are_trimmed_to_what_is_new_and_to_the_window() {
     );
 }
 
+/// RFC 5681, Section 4.2: at once, and so is what fills the gap.
 #[test]
 fn data_out_of_order_is_acknowledged_at_once_with_sack_and_delivered_in_order() {
     let peer = PeerOptions { mss: MSS, sack: true, ..PeerOptions::default() };
@@ -234,6 +243,7 @@ fn near_the_memory_budget_only_data_in_order_is_taken() {
     assert_eq!(solo.side.connection.readable(), 3);
 }
 
+/// RFC 7323, Section 3.2; RFC 7323, Section 5.3, R1.
 #[test]
 fn old_timestamps_and_missing_ones_go_no_further() {
     let peer = PeerOptions { mss: MSS, ts_recent: Some(1000), ..PeerOptions::default() };
@@ -276,6 +286,7 @@ fn a_gap_keeps_the_echo_at_the_last_segment_in_order() {
     );
 }
 
+/// RFC 9293, Section 3.8.6.3; RFC 5681, Section 4.2.
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once_and_one_alone_after_the_delay() {
     let mut solo = Solo::plain();
@@ -298,6 +309,7 @@ fn every_second_full_segment_is_acknowledged_at_once_and_one_alone_after_the_del
     assert!(solo.drain().is_empty());
 }
 
+/// RFC 7323, Section 2.4: not by rounding to the scale either.
 #[test]
 fn the_right_edge_never_moves_left() {
     let peer = PeerOptions { mss: MSS, window_scale: Some(7), ..PeerOptions::default() };
@@ -321,6 +333,38 @@ fn the_right_edge_never_moves_left() {
     assert!(unread > 60_000 && unread <= 65535 + 4096 + 128);
 }
 
+/// RFC 9293, Section 3.8.6.2.2: the window opens by a full segment or half the buffer, not by what a slow reader takes.
+#[test]
+fn small_reads_do_not_open_the_window_in_small_steps() {
+    let settings =
+        settings::Tcp { receive_window: 20_000, receive_window_max: 20_000, ..settings::Tcp::default() };
+    let mut solo =
+        Solo::new(PeerOptions { mss: MSS, ..PeerOptions::default() }, &Options::default(), settings);
+    let mut edges = Vec::new();
+    let mut advance = |solo: &mut Solo, data: &[u8]| {
+        for sent in solo.give_next(ACK, data).sent {
+            edges.push(sent.header.ack.0 + u32::from(sent.header.window));
+        }
+        solo.seq += data.len() as u32;
+    };
+    while solo.side.connection.info().expect("open").receive_window > 10 {
+        let len = solo.side.connection.info().expect("open").receive_window.saturating_sub(10).min(1460);
+        advance(&mut solo, &vec![7; len as usize]);
+    }
+    for _ in 0..200 {
+        solo.side.read(solo.now, 100);
+        // A keep-alive of the peer has the window told again.
+        solo.wait(Duration::from_secs(1));
+        solo.seq -= 1;
+        advance(&mut solo, b"");
+        solo.seq += 1;
+    }
+    edges.dedup();
+    assert!(edges.len() > 5, "it opens: {edges:?}");
+    assert!(edges.windows(2).all(|pair| pair[1] - pair[0] >= u32::from(MSS)), "{edges:?}");
+}
+
+/// RFC 9293, Section 3.10.7.4, sixth check; RFC 6093, Section 4: the pointer stands behind the last urgent byte.
 #[test]
 fn the_urgent_pointer_is_a_mark_in_the_stream() {
     let mut solo = Solo::plain();
@@ -340,6 +384,7 @@ fn the_urgent_pointer_is_a_mark_in_the_stream() {
     assert_eq!(sent[0].header.urgent, 3, "it points behind the last urgent byte");
 }
 
+/// RFC 5927, Section 4.1; RFC 1122, Section 4.2.3.9.
 #[test]
 fn icmp_is_soft_once_established_and_counts_only_for_what_is_in_flight() {
     let mut solo = Solo::plain();
@@ -355,6 +400,8 @@ fn icmp_is_soft_once_established_and_counts_only_for_what_is_in_flight() {
     assert_eq!(solo.side.connection.soft_error(), Some(error));
 }
 
+/// RFC 5927, Section 7.2: only where it quotes what is in flight. RFC 1191, Section 6.4: it is no congestion. RFC
+/// 1191, Section 3: no MTU is below 68.
 #[test]
 fn packet_too_big_lowers_the_segment_size_and_sends_again_at_once() {
     let mut solo = Solo::plain();
@@ -363,7 +410,14 @@ fn packet_too_big_lowers_the_segment_size_and_sends_again_at_once() {
     let error =
         IcmpError { kind: IcmpKind::PacketTooBig { mtu: 1000 }, from: super::harness::flow().remote.addr };
     let now = solo.now;
+    for seq in [1000, 6001] {
+        solo.side.outcome(now, |c, ctx| c.on_icmp(ctx, &error, SeqNum(seq)));
+        assert_eq!(solo.side.connection.info().expect("open").send_mss, 1460, "nothing in flight has {seq}");
+    }
+    let before = solo.side.connection.info().expect("open");
     solo.side.outcome(now, |c, ctx| c.on_icmp(ctx, &error, SeqNum(1001)));
+    let after = solo.side.connection.info().expect("open");
+    assert_eq!((after.ssthresh, after.cwnd), (before.ssthresh, before.cwnd / 1460 * 960));
     let again = solo.drain();
     assert!(again.len() >= 5 && again.iter().all(|s| s.data.len() <= 960));
     assert_eq!((again[0].header.seq, again[0].data.len()), (SeqNum(1001), 960));

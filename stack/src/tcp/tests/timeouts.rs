@@ -10,6 +10,7 @@ fn with(options: &Options, settings: settings::Tcp) -> Solo {
     Solo::new(PeerOptions { mss: MSS, ..PeerOptions::default() }, options, settings)
 }
 
+/// RFC 9293, Section 3.8.6.1.
 #[test]
 fn a_closed_window_is_probed_at_growing_intervals_and_opens_without_loss() {
     let mut solo = Solo::plain();
@@ -65,6 +66,7 @@ fn a_fin_behind_a_closed_window_is_probed_too() {
     assert_eq!(solo.side.state(), crate::tcp::TcpState::FinWait2);
 }
 
+/// RFC 6429, Section 4.
 #[test]
 fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers() {
     let options = Options { user_timeout: Some(Duration::from_secs(100)), ..Options::default() };
@@ -80,6 +82,7 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
             solo.give_next(ACK, b"");
         } else {
             assert!(sent[0].has(RST));
+            // RFC 5961, Section 3.2: only there does the peer believe it.
             assert_eq!(sent[0].header.seq, SeqNum(1001), "within the closed window, before the probe's byte");
         }
     }
@@ -87,6 +90,7 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
     assert!(matches!(solo.side.end, Some(End::Closed(CloseReason::TimedOut { .. }))));
 }
 
+/// RFC 9293, Section 3.8.3: R2, as a count and as a time.
 #[test]
 fn silence_ends_by_retries_or_by_the_user_timeout_whichever_is_first() {
     let mut solo = with(&Options::default(), settings::Tcp { data_retries: 3, ..settings::Tcp::default() });
@@ -154,6 +158,7 @@ fn a_shrunk_window_stops_new_data_and_keeps_repairing() {
     assert_eq!((sent.len(), sent[0].header.seq), (1, SeqNum(1001 + u32::from(MSS))));
 }
 
+/// RFC 9293, Section 3.8.4.
 #[test]
 fn keep_alive_probes_an_idle_peer_and_gives_up_on_a_silent_one() {
     let times =

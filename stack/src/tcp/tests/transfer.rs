@@ -137,6 +137,7 @@ fn half_close_lets_the_other_direction_go_on() {
     assert_eq!((net.sides[0].state(), net.sides[1].state()), (TcpState::TimeWait, TcpState::Closed));
 }
 
+/// RFC 9293, Section 3.7.4.
 #[test]
 fn nodelay_sends_at_once_and_nagle_waits_for_the_acknowledgment() {
     let nodelay = Options { nodelay: true, ..Options::default() };

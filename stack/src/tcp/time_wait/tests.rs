@@ -30,6 +30,7 @@ const FIN_ACK: TcpFlags = TcpFlags::FIN.with(TcpFlags::ACK);
 const IGNORED: TimeWaitVerdict = TimeWaitVerdict::Ignore(Discard::TcpTimeWait);
 const REUSE: TimeWaitVerdict = TimeWaitVerdict::Reuse { min_iss: SeqNum(9001) };
 
+/// RFC 1337, Section 3, fix F1.
 #[test]
 fn a_reset_never_ends_time_wait() {
     for seq in [0, 4999, 5000, 5001] {
@@ -38,6 +39,7 @@ fn a_reset_never_ends_time_wait() {
     }
 }
 
+/// RFC 9293, Section 3.10.7.4, eighth check.
 #[test]
 fn the_fin_again_is_acknowledged_and_restarts_the_timer() {
     let record = record(1);
@@ -49,6 +51,7 @@ fn the_fin_again_is_acknowledged_and_restarts_the_timer() {
     assert_eq!((ack.src_port, ack.dst_port, ack.options.timestamps), (80, 1, None));
 }
 
+/// RFC 5961, Section 4: so is a second SYN-ACK.
 #[test]
 fn other_data_is_answered_without_restart_and_a_bare_ack_is_not_answered() {
     let record = record(1);
@@ -65,6 +68,7 @@ fn other_data_is_answered_without_restart_and_a_bare_ack_is_not_answered() {
     );
 }
 
+/// RFC 7323, Section 3.2.
 #[test]
 fn timestamps_that_were_agreed_are_required_and_old_ones_restart_nothing() {
     let record = TimeWaitRecord { ts_recent: Some(100), ..record(1) };
@@ -76,6 +80,7 @@ fn timestamps_that_were_agreed_are_required_and_old_ones_restart_nothing() {
     assert_eq!(ack.options.timestamps, Some(Timestamps { value: 1077, echo: 100 }));
 }
 
+/// RFC 6191, Section 2; RFC 9293, Section 3.6.1: the new number is above the old ones.
 #[test]
 fn a_new_syn_is_taken_by_the_table_of_rfc_6191() {
     let syn = |seq| segment(seq, TcpFlags::SYN);
@@ -99,6 +104,7 @@ fn a_new_syn_is_taken_by_the_table_of_rfc_6191() {
     assert_eq!(plain.on_segment(&stamped(syn(1), 5), 0, false), IGNORED);
 }
 
+/// RFC 9293, Section 3.10.7.8: the time-out deletes the record.
 #[test]
 fn records_expire_in_order_and_a_restart_goes_to_the_end() {
     let mut store = TimeWaitStore::new(10, LIFE);

@@ -111,6 +111,7 @@ fn agree(bytes: &[u8]) {
     assert!(same, "{ours:?} against {oracle:?}");
 }
 
+/// RFC 1812, Section 5.2.7.1: codes 0 to 15. RFC 1191, Section 4: code 4 has the MTU of the next hop.
 #[test]
 fn every_code_of_unreachable_reads_back_as_itself() {
     for code in 0..=255 {
@@ -124,6 +125,7 @@ fn every_code_of_unreachable_reads_back_as_itself() {
     }
 }
 
+/// RFC 1812, Section 4.3.2.3.
 #[test]
 fn an_error_quotes_at_most_what_keeps_it_within_576_bytes() {
     let datagram = [0; 1500];

@@ -152,6 +152,7 @@ fn impossible_lengths_are_refused() {
     assert_eq!(TcpHeader::parse(&bytes).err(), Some(Malformed::Truncated));
 }
 
+/// RFC 7323, Appendix A: timestamps behind two NOPs.
 #[test]
 fn options_stand_where_linux_puts_them() {
     let timestamps = Some(Timestamps { value: 0x0102_0304, echo: 0x0506_0708 });
@@ -179,6 +180,7 @@ fn options_stand_where_linux_puts_them() {
     assert_eq!(options(&ack)[12..], [1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
 }
 
+/// RFC 2018, Section 3: room for four blocks, and for three beside timestamps.
 #[test]
 fn a_header_never_exceeds_60_bytes_and_drops_the_last_sack_blocks_first() {
     let mut sack = SackBlocks::default();
@@ -237,6 +239,7 @@ fn after_an_illegal_length_or_the_end_the_rest_is_ignored() {
     }
 }
 
+/// RFC 9293, Section 3.7.1, RFC 7323, Section 2.2 and RFC 2018, Section 2: these options belong to a SYN.
 #[test]
 fn the_options_of_a_syn_mean_nothing_elsewhere_and_the_last_of_a_kind_counts() {
     let options = [2, 4, 5, 180, 4, 2, 1, 3, 3, 7, 2, 4, 2, 24, 0, 0];
@@ -329,7 +332,9 @@ proptest! {
 
 #[test]
 fn the_sum_from_the_fields_is_that_of_the_bytes() {
-    for (flags, timestamps, blocks) in [(0x18, false, 0), (0x10, true, 0), (0x12, true, 0), (0x02, false, 0), (0x10, true, 2)] {
+    for (flags, timestamps, blocks) in
+        [(0x18, false, 0), (0x10, true, 0), (0x12, true, 0), (0x02, false, 0), (0x10, true, 2)]
+    {
         let mut header = TcpHeader {
             src_port: 0xfffe,
             dst_port: 80,
@@ -340,7 +345,8 @@ fn the_sum_from_the_fields_is_that_of_the_bytes() {
             urgent: 7,
             ..TcpHeader::default()
         };
-        header.options.timestamps = timestamps.then_some(Timestamps { value: 0xffff_fff0, echo: 0x1234_5678 });
+        header.options.timestamps =
+            timestamps.then_some(Timestamps { value: 0xffff_fff0, echo: 0x1234_5678 });
         for i in 0..blocks {
             header.options.sack.push(SeqNum(i * 100), SeqNum(i * 100 + 50));
         }

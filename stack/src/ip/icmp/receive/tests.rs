@@ -87,6 +87,7 @@ fn an_echo_reply_goes_to_whoever_pinged() {
     });
 }
 
+/// RFC 1122, Section 3.2.2.1: codes 0 to 12; RFC 1812, Section 5.2.7.1: 13 to 15.
 #[test]
 fn every_error_about_a_segment_of_ours_names_its_kind_its_sender_and_the_connection() {
     let quoted = &segment(US)[..];
@@ -134,6 +135,7 @@ fn every_error_about_a_segment_of_ours_names_its_kind_its_sender_and_the_connect
     assert_eq!(problem.to_string(), "129.68.72.1 says: parameter problem");
 }
 
+/// RFC 1122, Section 4.2.3.9: codes 2 and 3. Code 4, hard there, is path MTU discovery since.
 #[test]
 fn only_protocol_and_port_unreachable_are_hard() {
     let hard: Vec<u8> = (0..16)
@@ -143,6 +145,7 @@ fn only_protocol_and_port_unreachable_are_hard() {
     assert!(!IcmpErrorKind::HopLimit.is_hard() && !IcmpErrorKind::ParameterProblem.is_hard());
 }
 
+/// RFC 1191, Section 4.
 #[test]
 fn fragmentation_needed_brings_what_path_mtu_discovery_needs() {
     let quoted = &segment(US)[..];
@@ -190,6 +193,7 @@ fn an_error_about_our_ping_names_the_ping() {
     });
 }
 
+/// RFC 1122, Section 3.2.2.2, where the setting follows it.
 #[test]
 fn a_redirect_is_refused_by_default_and_given_to_the_routes_by_setting() {
     let quoted = segment(US);
