@@ -27,7 +27,12 @@ pub struct Port {
 }
 
 impl Port {
-    pub fn new(mac: Mac, sink: Mac, inbox: Rc<RefCell<Queue>>, peers: Vec<(Mac, Rc<RefCell<Queue>>)>) -> Self {
+    pub fn new(
+        mac: Mac,
+        sink: Mac,
+        inbox: Rc<RefCell<Queue>>,
+        peers: Vec<(Mac, Rc<RefCell<Queue>>)>,
+    ) -> Self {
         Self { mac, inbox, peers, owed: 0, sink }
     }
 }

@@ -13,8 +13,8 @@ const RATE: f64 = 100_000.0;
 
 pub fn flood(run: &mut Run) {
     let mut ours = Flood::new();
-    // The half-open store is full and every SYN gets a cookie.
-    ours.cost(SYNS);
+    // The half-open store is full and every other SYN gets a cookie; its entries come and go for some lives (of 7 s each).
+    ours.cost(12 * SYNS);
     let (before, allocated) = ours.memory();
     let costs = (0..ROUNDS).map(|_| ours.cost(run.count(SYNS))).collect();
     let (after, allocated_after) = ours.memory();

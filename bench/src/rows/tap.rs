@@ -15,7 +15,9 @@ pub fn tap(run: &mut Run) {
             for (who, column) in whos.into_iter().zip(&mut columns) {
                 match rate(who, way) {
                     Ok(rate) => column.push(rate),
-                    Err(reason) => return run.report.note(&format!("TAP rows left out: {who:?}, {name}: {reason}")),
+                    Err(reason) => {
+                        return run.report.note(&format!("TAP rows left out: {who:?}, {name}: {reason}"));
+                    }
                 }
             }
         }

@@ -30,8 +30,8 @@ pub(super) fn start(way: Way) -> Receiver<Result<f64, String>> {
 
 fn run(way: Way) -> Result<Option<f64>, String> {
     let to = SocketAddr::from((STACK, PORT));
-    let mut stream =
-        TcpStream::connect_timeout(&to, Duration::from_secs(5)).map_err(|error| format!("connect: {error}"))?;
+    let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(5))
+        .map_err(|error| format!("connect: {error}"))?;
     let mut chunk = vec![7; 262_144];
     let mut meter = Meter::new();
     loop {

@@ -38,7 +38,14 @@ fn words(who: Who, way: Way) -> [&'static str; 2] {
         Who::Ours { offload: false } => "plain",
         Who::Smoltcp => "smoltcp",
     };
-    (who, match way { Way::Receive => "receive", Way::Send => "send" }).into()
+    (
+        who,
+        match way {
+            Way::Receive => "receive",
+            Way::Send => "send",
+        },
+    )
+        .into()
 }
 
 /// Gbit/s of one stream; measured by another process.
@@ -74,11 +81,17 @@ fn enter_namespace() -> Result<(), String> {
         return Ok(());
     }
     // SAFETY: both only read this process's ids; unshare touches no memory.
-    let (uid, gid, joined) = unsafe { (libc::geteuid(), libc::getegid(), libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET)) };
+    let (uid, gid, joined) = unsafe {
+        (libc::geteuid(), libc::getegid(), libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET))
+    };
     if joined != 0 {
         return Err(format!("no network namespace to be had: {}", std::io::Error::last_os_error()));
     }
-    let maps = [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {uid} 1")), ("gid_map", format!("0 {gid} 1"))];
+    let maps = [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("0 {uid} 1")),
+        ("gid_map", format!("0 {gid} 1")),
+    ];
     for (file, text) in maps {
         std::fs::write(format!("/proc/self/{file}"), text).map_err(|error| format!("{file}: {error}"))?;
     }

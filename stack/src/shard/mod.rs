@@ -241,7 +241,7 @@ impl Shard {
             pings: Timed::new(ping::Pings::default()),
             admission: Timed::new(Admission::new(&settings.admission, &settings.tcp, limits, secrets, now)),
             listeners: Listeners::new(limits.listeners),
-            table: FlowTable::new(secrets.prf("table")),
+            table: FlowTable::new(secrets.prf("table"), limits.half_open as usize),
             connections: Slab::with_limit(limits.connections as usize),
             last: 0,
             wheel: Wheel::new(now),

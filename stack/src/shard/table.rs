@@ -64,8 +64,11 @@ pub(crate) struct FlowTable {
 }
 
 impl FlowTable {
-    pub(crate) fn new(prf: Prf) -> Self {
-        Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), prf, len: 0 }
+    /// A table in which `unproven` entries come and go without making it grow: what strangers can fill is there from the
+    /// start, with room for chance to favour a part.
+    pub(crate) fn new(prf: Prf, unproven: usize) -> Self {
+        let each = unproven / PARTS * 3 + 8;
+        Self { parts: (0..PARTS).map(|_| HashTable::with_capacity(each)).collect(), prf, len: 0 }
     }
 
     /// Entries held.
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn each_flow_of_either_version_is_found_replaced_and_removed_alone() {
-        let mut table = FlowTable::new(Secrets::from_test_seed(1).prf("table"));
+        let mut table = FlowTable::new(Secrets::from_test_seed(1).prf("table"), 100);
         let store = Store((0..20_000).map(key).collect());
         for i in 0..20_000u32 {
             let hash = table.hash(&key(i));

@@ -81,7 +81,8 @@ impl Shard {
                 self.arm(index);
                 return sent;
             };
-            if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via) {
+            if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via)
+            {
                 sent += self.send_train(index, &flow, &outgoing, mac).max(1);
                 continue;
             }
