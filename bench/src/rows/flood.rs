@@ -15,8 +15,11 @@ pub fn flood(run: &mut Run) {
     let mut ours = Flood::new();
     // The half-open store is full and every other SYN gets a cookie; its entries come and go for some lives (of 7 s each).
     ours.cost(12 * SYNS);
+    let mut costs = vec![0.0; ROUNDS];
     let (before, allocated) = ours.memory();
-    let costs = (0..ROUNDS).map(|_| ours.cost(run.count(SYNS))).collect();
+    for place in &mut costs {
+        *place = ours.cost(run.count(SYNS));
+    }
     let (after, allocated_after) = ours.memory();
     let floor = run.floor(floor::syn_cookie);
     let row = Row::new("flood: a hostile SYN, answered by cookie", median(costs), "ns");

@@ -1,6 +1,7 @@
 //! The buffers of a shard, by size: in steady state a packet costs no allocation.
 
 use super::Buf;
+use std::collections::VecDeque;
 
 /// Headroom of every buffer taken for a frame: Ethernet, IPv6 and TCP with all options fit.
 pub const HEADROOM: usize = 128;
@@ -55,12 +56,26 @@ pub struct Pool {
     limit: usize,
     allocated: u64,
     outstanding: usize,
+    /// Long lists that queues no longer need, and the short ones that they had before.
+    lists: Vec<VecDeque<Buf>>,
+    shorts: Vec<VecDeque<Buf>>,
 }
+
+/// Most long lists that wait for a queue to need them.
+const LISTS: usize = 16;
 
 impl Pool {
     /// A pool that keeps at most `limit` bytes of free buffers.
     pub fn new(limit: usize) -> Self {
-        Self { free: Default::default(), held: 0, limit, allocated: 0, outstanding: 0 }
+        Self {
+            free: Default::default(),
+            held: 0,
+            limit,
+            allocated: 0,
+            outstanding: 0,
+            lists: Vec::new(),
+            shorts: Vec::new(),
+        }
     }
 
     /// An empty buffer that holds `len` bytes after [`HEADROOM`]; fresh from the allocator where none is free.
@@ -98,6 +113,37 @@ impl Pool {
             let Some(buf) = self.free[class as usize].pop() else { return };
             self.held -= buf.memory();
             into.push(buf);
+        }
+    }
+
+    /// Makes room in `list` for one more: a queue whose list is full gets a longer one that another queue has used, so that
+    /// in steady state growing and shrinking allocate nothing.
+    pub(super) fn make_room(&mut self, list: &mut VecDeque<Buf>, keep: usize) {
+        if list.len() < list.capacity() || list.len() < keep {
+            return;
+        }
+        let wanted = list.len() * 2;
+        let mut longer = match self.lists.iter().position(|spare| spare.capacity() >= wanted) {
+            Some(place) => self.lists.swap_remove(place),
+            None => VecDeque::with_capacity(wanted),
+        };
+        longer.append(list);
+        self.give_up(core::mem::replace(list, longer), keep);
+    }
+
+    /// Takes the list of a queue that is empty, unless it is short enough to keep.
+    #[inline]
+    pub(super) fn shorten(&mut self, list: &mut VecDeque<Buf>, keep: usize) {
+        if list.capacity() > keep && list.is_empty() {
+            let short = self.shorts.pop().unwrap_or_default();
+            self.give_up(core::mem::replace(list, short), keep);
+        }
+    }
+
+    fn give_up(&mut self, list: VecDeque<Buf>, keep: usize) {
+        let place = if list.capacity() > keep { &mut self.lists } else { &mut self.shorts };
+        if place.len() < LISTS {
+            place.push(list);
         }
     }
 

@@ -73,6 +73,7 @@ impl ReceiveQueue {
             pool.put(payload);
         } else {
             let payload = compact(pool, payload);
+            pool.make_room(&mut self.bufs, KEEP);
             self.keep(payload);
         }
     }
@@ -99,7 +100,7 @@ impl ReceiveQueue {
             }
         }
         self.len -= filled as u32;
-        self.shrink();
+        pool.shorten(&mut self.bufs, KEEP);
         filled
     }
 
@@ -132,7 +133,7 @@ impl ReceiveQueue {
             pool.put(buf);
         }
         (self.len, self.memory) = (0, 0);
-        self.shrink();
+        pool.shorten(&mut self.bufs, KEEP);
     }
 
     fn shrink(&mut self) {

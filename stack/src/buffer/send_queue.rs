@@ -65,6 +65,7 @@ impl SendQueue {
             chunk.reset(0);
             let n = chunk.append(rest);
             rest = &rest[n..];
+            pool.make_room(&mut self.chunks, KEEP);
             self.push(chunk);
         }
         bytes.len()
@@ -105,7 +106,7 @@ impl SendQueue {
             self.cursor_offset = 0;
         }
         if self.chunks.is_empty() {
-            self.rewind();
+            self.rewind(pool);
         }
     }
 
@@ -161,14 +162,12 @@ impl SendQueue {
             pool.put(chunk);
         }
         (self.len, self.memory) = (0, 0);
-        self.rewind();
+        self.rewind(pool);
     }
 
-    fn rewind(&mut self) {
+    fn rewind(&mut self, pool: &mut Pool) {
         (self.cursor_chunk, self.cursor_offset) = (0, 0);
-        if self.chunks.capacity() > KEEP {
-            self.chunks = VecDeque::new();
-        }
+        pool.shorten(&mut self.chunks, KEEP);
     }
 }
 
