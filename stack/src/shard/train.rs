@@ -21,7 +21,7 @@ impl Shard {
     pub(super) fn send_train(&mut self, index: u32, flow: &FlowKey, outgoing: &Outgoing, mac: Mac) -> usize {
         let size = usize::from(outgoing.segment_size).max(1);
         let mut header = outgoing.header;
-        // RFC 9293, Section 3.10.2: PSH, and of course FIN, belong to the last segment.
+        // PSH, and of course FIN, belong to the last segment.
         let last_flags = header.flags;
         header.flags = last_flags.without(TcpFlags::PSH).without(TcpFlags::FIN);
         header.seq = SeqNum(0);

@@ -333,6 +333,7 @@ impl Synchronized {
     #[inline]
     fn on_new(&mut self, common: &Common, ctx: &Context<'_>, past: SeqNum, next: Next) {
         let snd = &mut self.snd;
+        let first = snd.nxt;
         snd.nxt = past;
         snd.flags.set(Flags::PROBE, false);
         if next == Next::Probe && past.since(snd.una) > snd.wnd {
@@ -342,7 +343,8 @@ impl Synchronized {
         }
         if !snd.flags.has(Flags::TIMING) && snd.mode == Mode::Open {
             snd.flags.set(Flags::TIMING, true);
-            snd.timed_seq = past;
+            // Of a train the first segment: the last of many is more often lost or retransmitted, and then nothing is measured.
+            snd.timed_seq = past.min(first + u32::from(snd.mss));
             snd.timed_at = window::micros(ctx.now);
         }
         snd.flags.set(Flags::CWND_LIMITED, snd.flight() + u32::from(snd.mss) > snd.control.cwnd());
