@@ -30,6 +30,7 @@ pub mod tcp;
 pub mod telemetry;
 pub mod wire;
 
+#[cfg(not(loom))]
 pub use socket::Stack;
 #[cfg(feature = "tokio")]
 pub use socket::{TcpListener, TcpSocket, TcpStream};
