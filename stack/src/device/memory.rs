@@ -126,6 +126,9 @@ impl MemoryDevice {
             return;
         }
         for (class, owed) in SizeClass::ALL.into_iter().zip(&mut self.owed) {
+            if *owed == 0 {
+                continue;
+            }
             let room = self.give_back.room().saturating_sub(self.scratch.len());
             let count = room.min(*owed as usize);
             if count > 0 && pool.free(class) > 0 {
@@ -134,7 +137,9 @@ impl MemoryDevice {
                 *owed -= (self.scratch.len() - before) as u32;
             }
         }
-        self.give_back.send_quietly(&mut self.scratch);
+        if !self.scratch.is_empty() {
+            self.give_back.send_quietly(&mut self.scratch);
+        }
     }
 
     /// Whether the link carries this frame; makes its metadata true for the other end.

@@ -5,6 +5,7 @@ use super::listeners::{ListenError, Listener};
 use super::slot::Owner;
 use super::{ConnId, Failure, ListenerId, Shard};
 use crate::admission::Backlog;
+use crate::buffer::prefetch;
 use crate::tcp::{CloseReason, Connection, Context, Info, IoError, Options, TcpState};
 use crate::telemetry::Discard;
 use crate::wire::{Addr, Endpoint};
@@ -180,6 +181,7 @@ impl Shard {
         call: impl FnOnce(&mut Connection, &mut Context<'_>) -> Result<R, IoError>,
     ) -> Result<R, IoError> {
         let slot = self.connections.get_mut(id.id).ok_or(IoError::Ended)?;
+        prefetch(slot);
         let mut context = Context {
             now: self.now,
             settings: &self.settings.tcp,

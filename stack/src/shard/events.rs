@@ -112,7 +112,7 @@ impl Shard {
         loop {
             let Some(first) = self.events.front() else {
                 // An attacker can cause these without end: they wait where their number is limited.
-                return self.admission.next_event().map(Event::Protection);
+                return self.admission.untimed().next_event().map(Event::Protection);
             };
             match first {
                 Queued::Connection(id) => {

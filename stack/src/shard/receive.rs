@@ -20,16 +20,14 @@ impl Shard {
             self.receive_frame(frame, true);
         }
         let budget = self.settings.limits.receive_budget as usize;
-        let mut frames = core::mem::take(&mut self.queues.received);
-        let received = device.receive(&mut self.pool, &mut frames, budget);
-        while let Some(frame) = frames.pop_front() {
+        let received = device.receive(&mut self.pool, &mut self.queues.received, budget);
+        while let Some(frame) = self.queues.received.pop_front() {
             // Another processor or the other host of a link in memory wrote it: its headers are far away.
-            if let Some(later) = frames.get(2) {
+            if let Some(later) = self.queues.received.get(2) {
                 later.prefetch();
             }
             self.receive_frame(frame, false);
         }
-        self.queues.received = frames;
         received.map(|received| received.more)
     }
 

@@ -137,17 +137,15 @@ impl Shard {
     /// As [`Shard::next_deadline`], and the parts remember their own.
     #[inline]
     fn refresh_deadlines(&mut self) -> Option<Instant> {
-        let parts = [
-            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
-            self.neighbors.refresh(),
-            self.admission.refresh(),
-            self.time_wait.refresh(),
-            self.pings.refresh(),
-            self.path_mtus.refresh(),
-            self.routes.refresh(),
-            self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
-        ];
-        earliest(parts)
+        let mut at = self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE);
+        at = at.min(self.neighbors.refresh());
+        at = at.min(self.admission.refresh());
+        at = at.min(self.time_wait.refresh());
+        at = at.min(self.pings.refresh());
+        at = at.min(self.path_mtus.refresh());
+        at = at.min(self.routes.refresh());
+        at = at.min(self.drain_deadline().unwrap_or(Instant::FAR_FUTURE));
+        (at < Instant::FAR_FUTURE).then_some(at)
     }
 
     /// Whether calls of the application since the last turn left something to send.

@@ -86,6 +86,12 @@ impl FrameSender {
     /// Moves what fits and tells nobody: for a queue that its receiver looks into anyway (used buffers on their way
     /// back).
     pub fn send_quietly(&mut self, from: &mut Vec<Buf>) {
+        if from.len() == 1 {
+            if let Some(Err(rtrb::PushError::Full(frame))) = from.pop().map(|frame| self.ring.push(frame)) {
+                from.push(frame);
+            }
+            return;
+        }
         let n = self.ring.slots().min(from.len());
         if n == 0 {
             return;
@@ -131,13 +137,19 @@ impl FrameSender {
 
 impl FrameReceiver {
     /// Takes at most `limit` frames and gives each to `sink`, oldest first; tells how many.
-    pub fn receive(&mut self, limit: usize, sink: impl FnMut(Buf)) -> usize {
+    pub fn receive(&mut self, limit: usize, mut sink: impl FnMut(Buf)) -> usize {
         let n = self.ring.slots().min(limit);
         if n == 0 {
             return 0;
         }
-        let Ok(chunk) = self.ring.read_chunk(n) else { return 0 };
-        chunk.into_iter().for_each(sink);
+        if n == 1 {
+            // In an exchange of short messages it is always one, which is cheaper without a chunk.
+            let Ok(frame) = self.ring.pop() else { return 0 };
+            sink(frame);
+        } else {
+            let Ok(chunk) = self.ring.read_chunk(n) else { return 0 };
+            chunk.into_iter().for_each(sink);
+        }
         if self.shared.shortage.settle() {
             self.shared.room.raise();
         }
