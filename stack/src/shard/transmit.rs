@@ -6,7 +6,7 @@ use crate::ip::Resolution;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
 use crate::wire::{
-    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Mac, TcpHeader, checksum, tcp_view,
+    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum, tcp_view,
 };
 use std::io;
 
@@ -53,6 +53,8 @@ impl Shard {
             self.unroutable(index);
             return 0;
         };
+        // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
+        let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
@@ -64,7 +66,7 @@ impl Shard {
             };
             let super_segment = self.capabilities.segmentation.saturating_sub(120);
             let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else { break };
-            let frame = segment_frame(
+            let mut frame = segment_frame(
                 &mut self.pool,
                 &flow,
                 &outgoing.header,
@@ -74,6 +76,10 @@ impl Shard {
                 outgoing.segment_size,
                 self.settings.ip.ttl,
             );
+            if !whole {
+                let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
+                let_be_cut(&mut frame, identification);
+            }
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
@@ -182,6 +188,14 @@ impl Shard {
         self.counters.segments_sent += 1;
         self.emit(frame, via);
     }
+}
+
+/// Makes the IPv4 packet in `frame` one that routers may cut: without DF and with an identification (RFC 6864, Section 4.2).
+#[cold]
+fn let_be_cut(frame: &mut Buf, identification: u16) {
+    let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+    let header = Ipv4Header { dont_fragment: false, identification, ..view.header() };
+    header.write(frame.data_mut());
 }
 
 /// One TCP segment as an IPv4 packet, payload copied and summed in one pass.
