@@ -68,10 +68,13 @@ impl Shard {
                         self.send_held(frame, mac);
                     }
                     // `poll` gives the same neighbour again until all its waiters are told: a budget may end in between.
-                    while *budget > 0 {
-                        let Some(token) = self.neighbors.next_waiter(id) else { break };
-                        *budget -= 1;
+                    // One at least, or a budget of one would never come to the second.
+                    while let Some(token) = self.neighbors.next_waiter(id) {
                         self.neighbor_resolved(Token::unpack(token), id);
+                        if *budget == 0 {
+                            break;
+                        }
+                        *budget -= 1;
                     }
                 }
                 NeighborAction::Failed { id, addr, failure, held } => {
@@ -84,10 +87,12 @@ impl Shard {
                         self.discards.count(Discard::NeighborUnreachable);
                         self.pool.put(frame);
                     }
-                    while *budget > 0 {
-                        let Some(token) = self.neighbors.next_waiter(id) else { break };
-                        *budget -= 1;
+                    while let Some(token) = self.neighbors.next_waiter(id) {
                         self.neighbor_failed(Token::unpack(token), neighbor_silent(addr, &failure));
+                        if *budget == 0 {
+                            break;
+                        }
+                        *budget -= 1;
                     }
                 }
             }
