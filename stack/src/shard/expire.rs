@@ -6,7 +6,7 @@ use super::{Defect, Shard, Token};
 use crate::admission::{Due, Removed};
 use crate::base::Id;
 use crate::ip::NeighborAction;
-use crate::tcp::Context;
+use crate::tcp::{Context, TcpState};
 use crate::telemetry::Discard;
 use crate::wire::{Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, Mac};
 
@@ -123,8 +123,13 @@ impl Shard {
     fn neighbor_failed(&mut self, token: Token, error: crate::tcp::ConnectError) {
         match token {
             Token::Connection(id) => {
-                if let Some(index) = self.waiter(id) {
-                    self.fail_connect(index, error);
+                let Some(index) = self.waiter(id) else { return };
+                let Some(slot) = self.connections.at_mut(index) else { return };
+                slot.waits_for_neighbor = false;
+                match slot.connection.state() {
+                    TcpState::SynSent => self.fail_connect(index, error),
+                    // RFC 1122, Section 4.2.3.9: it never ends what is established; retransmission goes on and has its own end.
+                    _ => self.unroutable(index),
                 }
             }
             Token::Ping(index) => self.ping_neighbor_failed(index, &error),

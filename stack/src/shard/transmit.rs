@@ -1,6 +1,6 @@
 //! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
 
-use super::Shard;
+use super::{Shard, Token};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
 use crate::tcp::Context;
@@ -53,6 +53,12 @@ impl Shard {
             self.unroutable(index);
             return 0;
         };
+        if let Via::Pending(neighbor) = via {
+            // One that has ended has nothing left to wait with: its last segment is held.
+            if self.connections.at(index).is_some_and(|slot| slot.in_table) {
+                return self.wait_to_send(index, neighbor);
+            }
+        }
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
         let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
@@ -88,6 +94,19 @@ impl Shard {
         sent
     }
 
+    /// The neighbour is being asked for and holds one packet (RFC 1122, Section 2.3.2.2): the connection waits with its
+    /// segments, or all but one of a window's worth would be lost.
+    #[cold]
+    fn wait_to_send(&mut self, index: u32, neighbor: crate::ip::NeighborId) -> usize {
+        let token = self.connections.id_at(index).map(|id| Token::Connection(id).pack());
+        let waits = token.is_some_and(|token| self.neighbors.wait(neighbor, token).is_ok());
+        match self.connections.at_mut(index) {
+            Some(slot) if waits => slot.waits_for_neighbor = true,
+            Some(_) | None => self.unroutable(index),
+        }
+        0
+    }
+
     /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
     fn via(&mut self, remote: Addr, hop: Option<crate::ip::NeighborId>, index: u32) -> Option<Via> {
         if let Some(mac) = hop.and_then(|id| self.neighbors.untimed().mac(self.now, id)) {
@@ -115,7 +134,7 @@ impl Shard {
 
     /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
     /// retransmission goes on and ends within its own bound.
-    fn unroutable(&mut self, index: u32) {
+    pub(crate) fn unroutable(&mut self, index: u32) {
         loop {
             let Some(slot) = self.connections.at_mut(index) else { break };
             let mut context = Context {

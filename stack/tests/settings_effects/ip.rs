@@ -88,7 +88,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("ip.arp-life", |s| s.ip.arp_life_referenced = secs(1), [("120s", "1"), ("1000s", "0")], |s| {
             asked_after(s, secs(400))
         }),
-        case("ip.arp-life-referenced", |s| s.ip.arp_life = secs(20), [("600s", "0"), ("100s", "2")], asked_while_used),
+        case("ip.arp-life-referenced", |s| s.ip.arp_life = secs(20), [("600s", "0"), ("100s", "3")], asked_while_used),
         case("ip.arp-announcements", nothing, [("0", "0"), ("3", "3")], |s| {
             let mut wire = Wire::new(s);
             wire.run(secs(30));
