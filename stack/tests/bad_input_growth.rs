@@ -59,7 +59,8 @@ fn protection_that_an_attacker_switches_on_and_off_is_told_a_bounded_number_of_t
 }
 
 #[test]
-fn connections_that_are_reset_while_they_wait_to_be_accepted_give_their_memory_back_when_accepted_or_closed() {
+fn connections_that_are_reset_while_they_wait_to_be_accepted_give_their_memory_back_when_accepted_or_closed()
+{
     let mut wire = Wire::new(Settings::default());
     let listener = wire.host.listen(at(US, 80).into(), 8, &Options::default()).unwrap();
     for port in 0..8 {

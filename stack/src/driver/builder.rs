@@ -131,8 +131,8 @@ impl<D: Device> Builder<D> {
         let inbox = Inbox::new(signal.clone(), Exchange::new(EXCHANGE));
         let mailbox = inbox.mailbox().clone();
         let (sender, receiver) = sync::commands(COMMANDS, signal.clone());
-        shard.attach(inbox, receiver);
         let ending = Ending::default();
+        shard.attach(inbox, receiver, ending.cause.clone());
         let stack = Stack::new(&shard, sender, mailbox, ending.clone());
         Ok(Parts { engine: Engine::new(shard, device, ending), stack, signal, readiness })
     }

@@ -9,6 +9,7 @@ use crate::sync::{CommandReceiver, Inbox, ListenerShard, ReplySender, ShardHalf,
 use crate::tcp::{CloseReason, Options};
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 /// Places that one [`Command::Connections`] looks at.
 const PAGE: u32 = 1024;
@@ -89,6 +90,8 @@ pub struct ConnectionPage {
 pub(crate) struct Applications {
     inbox: Inbox<Failure>,
     commands: CommandReceiver<Command>,
+    /// Where handles look for the reason of the end.
+    cause: Arc<OnceLock<StackError>>,
 }
 
 /// A shut-down under way.
@@ -99,9 +102,15 @@ pub(crate) struct Draining {
 
 impl Shard {
     /// Lets applications reach this shard: through the handles that the mailbox of `inbox` makes, and through `commands`.
-    pub fn attach(&mut self, inbox: Inbox<Failure>, commands: CommandReceiver<Command>) {
+    /// Before any of them is told that the stack ended, `cause` says why.
+    pub fn attach(
+        &mut self,
+        inbox: Inbox<Failure>,
+        commands: CommandReceiver<Command>,
+        cause: Arc<OnceLock<StackError>>,
+    ) {
         self.mailbox = Some(inbox.mailbox().clone());
-        self.applications = Some(Box::new(Applications { inbox, commands }));
+        self.applications = Some(Box::new(Applications { inbox, commands, cause }));
     }
 
     /// Tells sockets what this turn brought, and takes what applications told. Whether there is more than the budget
@@ -110,10 +119,8 @@ impl Shard {
         self.deliver_due();
         let Some(mut applications) = self.applications.take() else { return false };
         let budget = self.settings.limits.command_budget.max(1);
-        for _ in 0..budget {
-            let Some(command) = applications.commands.pop(&mut self.wakes) else { break };
-            self.command(command);
-        }
+        // Counted first: what an application told of its sockets before it sent a command is heard before the command.
+        let commands = applications.commands.len().min(budget as usize);
         for _ in 0..budget {
             let Some(id) = applications.inbox.next_listener() else { break };
             self.listener_news(id);
@@ -121,6 +128,10 @@ impl Shard {
         for _ in 0..budget {
             let Some((id, events)) = applications.inbox.next_cell() else { break };
             self.cell_news(id, events);
+        }
+        for _ in 0..commands {
+            let Some(command) = applications.commands.pop(&mut self.wakes) else { break };
+            self.command(command);
         }
         let more = !applications.commands.is_empty() || !applications.inbox.is_empty();
         self.applications = Some(applications);
@@ -151,14 +162,16 @@ impl Shard {
         }
     }
 
-    /// While the stack ends, only questions are answered.
+    /// While the stack drains, only questions are answered; once it has ended, nothing is.
     fn refuse_command(&mut self, command: Command) {
         let cause = self.ending().unwrap_or(StackError::DriverGone);
         match command {
             Command::Connect(connect) => connect.half.fail(Failure::Stack(cause), &mut self.wakes),
             Command::Listen(listen) => listen.half.fail(Failure::Stack(cause), &mut self.wakes),
-            // The reply's owner is told by its drop.
+            // The drop of a reply tells its owner.
             Command::Ping(_) => {}
+            Command::Snapshot(_) | Command::Connections { .. } | Command::ShutDown { .. }
+                if self.stopped.is_some() => {}
             Command::Snapshot(reply) => {
                 let snapshot = Box::new(self.snapshot());
                 reply.send(snapshot, &mut self.wakes);
@@ -260,7 +273,7 @@ impl Shard {
         if self.stopped.is_some() {
             return;
         }
-        self.stopped = Some(cause.clone());
+        self.note_end(&cause);
         self.fail_cells(&cause);
         self.reset_all();
         self.fail_commands();
@@ -269,9 +282,16 @@ impl Shard {
     /// As [`Shard::stop`] where there is no device left to send anything, or no trust in the shard's own state: handles
     /// fail, nothing else is touched.
     pub fn abandon(&mut self, cause: StackError) {
-        self.stopped = Some(cause.clone());
+        self.note_end(&cause);
         self.fail_cells(&cause);
         self.fail_commands();
+    }
+
+    fn note_end(&mut self, cause: &StackError) {
+        self.stopped = Some(cause.clone());
+        if let Some(applications) = &self.applications {
+            applications.cause.get_or_init(|| cause.clone());
+        }
     }
 
     fn fail_commands(&mut self) {
