@@ -96,7 +96,8 @@ fn a_first_window_of_data_waits_for_the_neighbour_and_is_lost_to_nobody() {
     wire.run(secs(1));
     let sent = wire.timed_segments();
     // Nagle's algorithm keeps the last piece.
-    let at_once = sent.iter().filter(|(at, segment)| *at == sent[0].0 && segment.payload.len() == 1460).count();
+    let at_once =
+        sent.iter().filter(|(at, segment)| *at == sent[0].0 && segment.payload.len() == 1460).count();
     assert_eq!(at_once, 9);
     // One whose neighbour stays silent goes on trying, as an established connection does.
     wire.stations.clear();

@@ -6,7 +6,8 @@ use crate::ip::Resolution;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
 use crate::wire::{
-    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum, tcp_view,
+    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
+    tcp_view,
 };
 use std::io;
 

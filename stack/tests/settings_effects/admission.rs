@@ -107,11 +107,16 @@ pub(crate) fn cases() -> Vec<Case> {
         case("admission.max-half-open", sensitive, [("5", "true"), ("500", "false")], |s| {
             protecting(&attacked(s)).to_string()
         }),
-        case("admission.max-half-open-retried", |s| s.admission.max_half_open = 50, [("4", "true"), ("40", "false")], |s| {
-            let mut wire = attacked(s);
-            wire.run(secs(2));
-            protecting(&wire).to_string()
-        }),
+        case(
+            "admission.max-half-open-retried",
+            |s| s.admission.max_half_open = 50,
+            [("4", "true"), ("40", "false")],
+            |s| {
+                let mut wire = attacked(s);
+                wire.run(secs(2));
+                protecting(&wire).to_string()
+            },
+        ),
         case("admission.max-ports-exhausted", narrow, [("2", "true"), ("5", "false")], |s| {
             let (mut wire, _) = listening(s, 1);
             syns(&mut wire, 100, 4);
@@ -159,15 +164,20 @@ pub(crate) fn cases() -> Vec<Case> {
             let state = wire.host.snapshot().admission;
             format!("{} {}", state.counts.half_open, state.cookies_sent)
         }),
-        case("admission.cookie-epoch", |s| s.admission.cookies = Cookies::Always, [("60s", "true"), ("5s", "false")], |s| {
-            let (mut wire, listener) = listening(s, 8);
-            let mut one = peer(100);
-            let answer = one.syn(&mut wire, TcpOptions::default());
-            one.learn(&answer[0]);
-            wire.run(secs(30));
-            one.send(&mut wire, ACK, &[]);
-            wire.host.accept(listener).is_ok().to_string()
-        }),
+        case(
+            "admission.cookie-epoch",
+            |s| s.admission.cookies = Cookies::Always,
+            [("60s", "true"), ("5s", "false")],
+            |s| {
+                let (mut wire, listener) = listening(s, 8);
+                let mut one = peer(100);
+                let answer = one.syn(&mut wire, TcpOptions::default());
+                one.learn(&answer[0]);
+                wire.run(secs(30));
+                one.send(&mut wire, ACK, &[]);
+                wire.host.accept(listener).is_ok().to_string()
+            },
+        ),
         case("admission.accept-queue-full", nothing, [("silent", "[]"), ("reset", "[R.]")], |s| {
             let (mut wire, _) = listening(s, 1);
             complete(&mut wire, 100).unwrap();

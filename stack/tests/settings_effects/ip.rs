@@ -85,17 +85,30 @@ pub(crate) fn cases() -> Vec<Case> {
             wire.run(ms(3500));
             wire.host.connect(to, &Options::default()).is_err().to_string()
         }),
-        case("ip.arp-life", |s| s.ip.arp_life_referenced = secs(1), [("120s", "1"), ("1000s", "0")], |s| {
-            asked_after(s, secs(400))
-        }),
-        case("ip.arp-life-referenced", |s| s.ip.arp_life = secs(20), [("600s", "0"), ("100s", "3")], asked_while_used),
+        case(
+            "ip.arp-life",
+            |s| s.ip.arp_life_referenced = secs(1),
+            [("120s", "1"), ("1000s", "0")],
+            |s| asked_after(s, secs(400)),
+        ),
+        case(
+            "ip.arp-life-referenced",
+            |s| s.ip.arp_life = secs(20),
+            [("600s", "0"), ("100s", "3")],
+            asked_while_used,
+        ),
         case("ip.arp-announcements", nothing, [("0", "0"), ("3", "3")], |s| {
             let mut wire = Wire::new(s);
             wire.run(secs(30));
             wire.announcements.to_string()
         }),
         case("ip.redirects", nothing, [("false", "[false, false]"), ("true", "[true, true]")], redirected),
-        case("ip.redirect-routes", |s| s.ip.redirects = true, [("10000", "[true, true]"), ("1", "[true, false]")], redirected),
+        case(
+            "ip.redirect-routes",
+            |s| s.ip.redirects = true,
+            [("10000", "[true, true]"), ("1", "[true, false]")],
+            redirected,
+        ),
         case("ip.pmtu-discovery", nothing, [("true", "1460 true"), ("false", "536 false")], |s| {
             let mut wire = Wire::new(s);
             wire.host.connect(addr("198.51.100.7:80"), &Options::default()).unwrap();
@@ -119,16 +132,21 @@ pub(crate) fn cases() -> Vec<Case> {
             }
             (wire.segments().len() > 20).to_string()
         }),
-        case("ip.disable-source-routing", nothing, [("2", "Some(IpOptions)"), ("0", "Some(TcpNoConnection)")], |s| {
-            let mut wire = Wire::new(s);
-            let stray = Peer::new(1000, 81);
-            let mut packet = frames::tcp_packet(stray.me, at(US, 81), &stray.header(ACK), &[]);
-            // A source route that is at its end.
-            packet.splice(20..20, [131, 7, 8, 192, 0, 2, 9, 0]);
-            packet[0] += 2;
-            packet[3] += 8;
-            frames::fix_ip_checksum(&mut packet);
-            format!("{:?}", wire.fate(&frames::to_us(PEER_MAC, &packet)))
-        }),
+        case(
+            "ip.disable-source-routing",
+            nothing,
+            [("2", "Some(IpOptions)"), ("0", "Some(TcpNoConnection)")],
+            |s| {
+                let mut wire = Wire::new(s);
+                let stray = Peer::new(1000, 81);
+                let mut packet = frames::tcp_packet(stray.me, at(US, 81), &stray.header(ACK), &[]);
+                // A source route that is at its end.
+                packet.splice(20..20, [131, 7, 8, 192, 0, 2, 9, 0]);
+                packet[0] += 2;
+                packet[3] += 8;
+                frames::fix_ip_checksum(&mut packet);
+                format!("{:?}", wire.fate(&frames::to_us(PEER_MAC, &packet)))
+            },
+        ),
     ]
 }

@@ -93,7 +93,7 @@ fn commanded(settings: Settings) -> String {
     let signal = Arc::new(Signal::default());
     let inbox = Inbox::new(signal.clone(), Exchange::new(1 << 20));
     let (sender, receiver) = commands(1024, signal);
-    wire.host.attach(inbox, receiver);
+    wire.host.attach(inbox, receiver, Arc::default());
     let mut replies = Vec::new();
     for _ in 0..200 {
         let (reply, receiver) = reply();
@@ -110,15 +110,20 @@ pub(crate) fn cases() -> Vec<Case> {
         case("limits.connections", nothing, [("2000000", "5"), ("2", "2")], |s| begun(s, 40, 5)),
         case("limits.neighbors-unresolved", nothing, [("16384", "5"), ("2", "2")], |s| begun(s, 40, 5)),
         case("limits.neighbors", nothing, [("16384", "5"), ("2", "2")], |s| begun(s, 100, 5)),
-        case("limits.half-open", |s| s.admission.cookies = Cookies::Never, [("4096", "5 0"), ("2", "2 3")], |s| {
-            let mut wire = Wire::new(s);
-            wire.host.listen(at(US, 80).into(), 64, &Options::default()).unwrap();
-            for port in 100..105 {
-                peer(port).syn(&mut wire, TcpOptions::default());
-            }
-            let state = wire.host.snapshot().admission;
-            format!("{} {}", state.counts.half_open, state.evicted)
-        }),
+        case(
+            "limits.half-open",
+            |s| s.admission.cookies = Cookies::Never,
+            [("4096", "5 0"), ("2", "2 3")],
+            |s| {
+                let mut wire = Wire::new(s);
+                wire.host.listen(at(US, 80).into(), 64, &Options::default()).unwrap();
+                for port in 100..105 {
+                    peer(port).syn(&mut wire, TcpOptions::default());
+                }
+                let state = wire.host.snapshot().admission;
+                format!("{} {}", state.counts.half_open, state.evicted)
+            },
+        ),
         case("limits.time-wait", nothing, [("262144", "5 0"), ("2", "2 3")], |s| {
             let mut wire = Wire::new(s);
             closed(&mut wire, 5);
@@ -143,9 +148,12 @@ pub(crate) fn cases() -> Vec<Case> {
             let mut listen = |port| wire.host.listen(at(US, port).into(), 1, &Options::default()).is_ok();
             (80..85).filter(|port| listen(*port)).count().to_string()
         }),
-        case("limits.memory", nothing, [("1073741824", "None"), ("1048576", "Some(TcpReassemblyFull)")], |s| {
-            keeps_data_out_of_order(s)
-        }),
+        case(
+            "limits.memory",
+            nothing,
+            [("1073741824", "None"), ("1048576", "Some(TcpReassemblyFull)")],
+            keeps_data_out_of_order,
+        ),
         case("limits.pool", nothing, [("67108864", "true"), ("0", "false")], |s| {
             let mut wire = Wire::new(s);
             echoes(&mut wire, 100);

@@ -50,7 +50,6 @@ fn every_active_setting_changes_what_is_seen() {
         assert_ne!(case.values[0].1, case.values[1].1, "{}: the same is expected", case.name);
         for (value, expected) in case.values {
             let mut settings = Settings::default();
-            eprintln!("{} = {value}", case.name);
             (case.base)(&mut settings);
             let parsed = setting.kind.of_text(value).unwrap_or_else(|| panic!("{} = {value}", case.name));
             setting.set(&mut settings, Preset::Modern, &parsed).unwrap();

@@ -78,13 +78,21 @@ pub(crate) fn cases() -> Vec<Case> {
         case("tcp.receive-window-max", nothing, [("4194304", "Some(7)"), ("131072", "Some(2)")], |s| {
             format!("{:?}", syn(s).header.options.window_scale)
         }),
-        case("tcp.port-low", |s| s.tcp.port_high = 50_000, [("50000", "true"), ("49000", "false")], |s| {
-            // With one port left there is no choice.
-            (port(s) == 50_000).to_string()
-        }),
-        case("tcp.port-high", |s| s.tcp.port_low = 40_000, [("40000", "true"), ("60999", "false")], |s| {
-            (port(s) == 40_000).to_string()
-        }),
+        case(
+            "tcp.port-low",
+            |s| s.tcp.port_high = 50_000,
+            [("50000", "true"), ("49000", "false")],
+            |s| {
+                // With one port left there is no choice.
+                (port(s) == 50_000).to_string()
+            },
+        ),
+        case(
+            "tcp.port-high",
+            |s| s.tcp.port_low = 40_000,
+            [("40000", "true"), ("60999", "false")],
+            |s| (port(s) == 40_000).to_string(),
+        ),
         case("tcp.dup-ack-threshold", nothing, [("3", "false"), ("1", "true")], |s| {
             sent_again(s, 1).to_string()
         }),

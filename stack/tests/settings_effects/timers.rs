@@ -100,9 +100,12 @@ fn lasts(settings: Settings, fin: bool, span: Duration) -> String {
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("tcp.initial-rto", nothing, [("1s", "0 1000 3000"), ("3s", "0 3000 9000")], |s| syn_times(s, 3)),
-        case("tcp.max-rto", nothing, [("60s", "0 1000 3000 7000 15000"), ("2s", "0 1000 3000 5000 7000")], |s| {
-            syn_times(s, 5)
-        }),
+        case(
+            "tcp.max-rto",
+            nothing,
+            [("60s", "0 1000 3000 7000 15000"), ("2s", "0 1000 3000 5000 7000")],
+            |s| syn_times(s, 5),
+        ),
         case("tcp.syn-retries", nothing, [("2", "0 1000 3000"), ("1", "0 1000")], |s| syn_times(s, 9)),
         case("tcp.min-rto", nothing, [("200ms", "0 200 600"), ("500ms", "0 500 1500")], |s| {
             let (mut wire, _) = unanswered(s, secs(5));
@@ -113,10 +116,15 @@ pub(crate) fn cases() -> Vec<Case> {
             let sent = wire.segments();
             sent.iter().filter(|sent| !sent.payload.is_empty()).count().to_string()
         }),
-        case("tcp.user-timeout", |s| s.tcp.data_retries = 255, [("900s", "900"), ("30s", "30")], |s| {
-            let (mut wire, _) = unanswered(s, Duration::ZERO);
-            end(&mut wire, secs(1000))
-        }),
+        case(
+            "tcp.user-timeout",
+            |s| s.tcp.data_retries = 255,
+            [("900s", "900"), ("30s", "30")],
+            |s| {
+                let (mut wire, _) = unanswered(s, Duration::ZERO);
+                end(&mut wire, secs(1000))
+            },
+        ),
         case("tcp.time-wait", nothing, [("60s", "1"), ("10s", "0")], |s| lasts(s, true, secs(30))),
         case("tcp.fin-wait2", nothing, [("60s", "1"), ("10s", "0")], |s| lasts(s, false, secs(30))),
         case("tcp.keepalive-time", keepalive, [("100s", "100 110"), ("5s", "5 15")], probes),
