@@ -148,9 +148,7 @@ impl Wire {
             if let Seen::Arp(packet) = &seen {
                 if packet.target_ip == packet.sender_ip {
                     self.announcements += 1;
-                    continue;
-                }
-                if packet.operation == ArpOperation::Request {
+                } else if packet.operation == ArpOperation::Request {
                     self.arp_requests.push((self.now, packet.target_ip));
                     if let Some(mac) = self.stations.get(&packet.target_ip) {
                         let answer = frames::arp(
