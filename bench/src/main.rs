@@ -23,7 +23,8 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 const USAGE: &str = "usage: bench [NAME...] [--json] [--check] [--native PROGRAM] [--alone] [--short]";
 
 fn main() -> ExitCode {
-    let (mut names, mut json, mut check, mut native, mut alone, mut short) = (Vec::new(), false, false, None, false, false);
+    let (mut names, mut json, mut check, mut native, mut alone, mut short) =
+        (Vec::new(), false, false, None, false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {

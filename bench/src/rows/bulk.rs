@@ -23,11 +23,8 @@ pub fn bulk(run: &mut Run) {
         let options = PairOptions { mtu, ..PairOptions::default() };
         verify(&options, &Options::default(), VERIFIED);
         // As the peer, whose rows use the buffers that serve it best.
-        let buffers = Options {
-            receive_window_max: Some(BUFFER),
-            send_buffer_max: Some(BUFFER),
-            ..Options::default()
-        };
+        let buffers =
+            Options { receive_window_max: Some(BUFFER), send_buffer_max: Some(BUFFER), ..Options::default() };
         let mut ours = Bulk::new(&options, &buffers);
         let mut growing = Bulk::new(&options, &Options::default());
         ours.rate(total(run, mtu) / 4);
