@@ -34,6 +34,7 @@ fn a_host_behind_the_router_answers_with_a_lower_time_to_live() {
     let (code, out, _) = ping(&["-c", "1", "192.0.2.20"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("from 192.0.2.20: icmp_seq=1 ttl=63"), "{out}");
+    // RFC 1812, Section 4.3.3.6.
     assert_eq!(ping(&["-c", "1", "129.68.72.1"]).0, Some(0), "the router itself answers");
 }
 

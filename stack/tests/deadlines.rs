@@ -61,7 +61,8 @@ fn a_remembered_failure_is_forgotten_when_the_host_speaks() {
     let id = wire.host.connect(at(DEAD, 23).into(), &Options::default()).unwrap();
     failure(&mut wire, id, secs(3));
     let mac = Mac([2, 0, 0, 0, 0, 40]);
-    let request = frames::arp(synward::wire::ArpOperation::Request, (mac, DEAD), (Mac::default(), US), frames::US_MAC);
+    let request =
+        frames::arp(synward::wire::ArpOperation::Request, (mac, DEAD), (Mac::default(), US), frames::US_MAC);
     wire.inject(&request);
     wire.take();
     wire.host.connect(at(DEAD, 23).into(), &Options::default()).unwrap();
@@ -75,7 +76,10 @@ fn a_gateway_that_is_gone_ends_a_connect_like_a_silent_host() {
     wire.stations.remove(&GATEWAY);
     let id = wire.host.connect(addr("198.51.100.7:80"), &Options::default()).unwrap();
     let (error, _) = failure(&mut wire, id, bound(Operation::ConnectNeighborSilent));
-    assert!(matches!(error, ConnectError::NeighborSilent { neighbor, .. } if neighbor == Addr::v4(GATEWAY)), "{error}");
+    assert!(
+        matches!(error, ConnectError::NeighborSilent { neighbor, .. } if neighbor == Addr::v4(GATEWAY)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -189,13 +193,24 @@ fn a_closed_port_refuses_at_once_and_a_reset_that_acknowledges_something_else_do
     peer.ack = syn.header.seq + 1;
     wire.inject(&peer.frame(&peer.header(RST.with(ACK)), &[]));
     let (error, took) = failure(&mut wire, id, Duration::ZERO);
-    assert_eq!((error, took), (ConnectError::Refused { by: std::net::SocketAddr::from(at(PEER, 9)).into() }, Duration::ZERO));
+    assert_eq!(
+        (error, took),
+        (ConnectError::Refused { by: std::net::SocketAddr::from(at(PEER, 9)).into() }, Duration::ZERO)
+    );
 }
 
 #[test]
 fn what_cannot_be_connected_to_is_an_error_at_once() {
     let mut wire = Wire::new(Settings::default());
-    for to in ["0.0.0.0:1", "255.255.255.255:1", "192.0.2.255:1", "192.0.2.0:1", "224.0.0.1:1", "239.1.2.3:1", "127.0.0.1:1"] {
+    for to in [
+        "0.0.0.0:1",
+        "255.255.255.255:1",
+        "192.0.2.255:1",
+        "192.0.2.0:1",
+        "224.0.0.1:1",
+        "239.1.2.3:1",
+        "127.0.0.1:1",
+    ] {
         let error = wire.host.connect(addr(to), &Options::default()).unwrap_err();
         assert!(matches!(error, ConnectError::NotAHost { .. }), "{to}: {error}");
         assert!(error.to_string().contains(to.split(':').next().unwrap()), "{error}");
@@ -226,7 +241,10 @@ fn without_a_free_port_a_connect_fails_at_once() {
     }
     let error = wire.host.connect(at(PEER, 9).into(), &Options::default()).unwrap_err();
     assert!(matches!(error, ConnectError::PortsExhausted { .. }), "{error}");
-    assert!(wire.host.connect(at(PEER, 10).into(), &Options::default()).is_ok(), "another peer has all ports");
+    assert!(
+        wire.host.connect(at(PEER, 10).into(), &Options::default()).is_ok(),
+        "another peer has all ports"
+    );
 }
 
 #[test]
@@ -282,7 +300,10 @@ fn a_connect_that_took_the_place_of_a_cancelled_one_waits_for_its_own_neighbour(
     assert_eq!(wire.segments(), [], "the neighbour that answered is another one's");
     wire.inject(&answer(PEER_MAC, PEER));
     let sent = wire.segments();
-    assert_eq!(sent.iter().map(|sent| (sent.station, sent.to)).collect::<Vec<_>>(), [(PEER_MAC, at(PEER, 81))]);
+    assert_eq!(
+        sent.iter().map(|sent| (sent.station, sent.to)).collect::<Vec<_>>(),
+        [(PEER_MAC, at(PEER, 81))]
+    );
     wire.host.close(second);
     wire.settle();
     assert_eq!(wire.host.idle_state(), (0, 0));

@@ -33,7 +33,7 @@ enum Wait {
     CloseWaitData,
     LastAck,
     LastAckData,
-    TimeWait,
+    Waiting2Msl,
     Linger,
 }
 
@@ -53,7 +53,7 @@ const WAITS: [Wait; 17] = [
     Wait::CloseWaitData,
     Wait::LastAck,
     Wait::LastAckData,
-    Wait::TimeWait,
+    Wait::Waiting2Msl,
     Wait::Linger,
 ];
 
@@ -68,7 +68,7 @@ impl Wait {
             Self::FinWait1 | Self::FinWait1Data | Self::FinWait1Owned => Operation::CloseUnanswered,
             Self::Closing | Self::LastAck | Self::LastAckData | Self::Linger => Operation::CloseUnanswered,
             Self::FinWait2Orphan => Operation::CloseHalfClosed,
-            Self::TimeWait => Operation::TimeWait,
+            Self::Waiting2Msl => Operation::TimeWait,
         }
     }
 
@@ -89,7 +89,7 @@ impl Wait {
             Self::EstablishedZeroWindow | Self::EstablishedKeepAlive | Self::CloseWaitData => true,
             Self::FinWait1Owned | Self::FinWait2KeepAlive => true,
             Self::HalfOpen | Self::FinWait1 | Self::FinWait1Data | Self::FinWait2Orphan => false,
-            Self::Closing | Self::LastAck | Self::LastAckData | Self::TimeWait | Self::Linger => false,
+            Self::Closing | Self::LastAck | Self::LastAckData | Self::Waiting2Msl | Self::Linger => false,
         }
     }
 }
@@ -214,7 +214,7 @@ impl Stage {
                     wire.host.close(conn);
                 }
             }
-            Wait::TimeWait => {
+            Wait::Waiting2Msl => {
                 wire.host.close(conn);
                 wire.settle();
                 peer.ack += 1;
@@ -257,7 +257,9 @@ impl Stage {
             Happens::ResetOutside => self.inject(|h| (h.flags, h.seq) = (RST, h.seq - 1000), &[]),
             Happens::ResetInside => self.inject(|h| (h.flags, h.seq) = (RST, h.seq + 10), &[]),
             Happens::SynInside => self.inject(|h| (h.flags, h.seq) = (SYN, h.seq + 10), &[]),
-            Happens::OldDuplicate => self.inject(|h| (h.flags, h.seq) = (ACK.with(PSH), h.seq - 100), &[7; 50]),
+            Happens::OldDuplicate => {
+                self.inject(|h| (h.flags, h.seq) = (ACK.with(PSH), h.seq - 100), &[7; 50])
+            }
             Happens::DataOutside => self.inject(|h| h.seq += 10_000_000, &[7; 50]),
             Happens::AckAgain => self.inject(|_| (), &[]),
             Happens::AckOfTheFuture => self.inject(|h| h.ack += 1_000_000, &[]),
@@ -310,8 +312,12 @@ fn hold(wait: Wait, event: Happens) {
     let settings = stage.wire.host.settings().clone();
     let bound = wait.operation().bound(&settings, &wait.options()).unwrap();
     // A SYN may take over a TIME-WAIT: then it is a half-open connection that has to end.
-    let taken_over = wait == Wait::TimeWait && event == Happens::SynInside;
-    let more = if taken_over { Operation::HalfOpen.bound(&settings, &Options::default()).unwrap() } else { Duration::ZERO };
+    let taken_over = wait == Wait::Waiting2Msl && event == Happens::SynInside;
+    let more = if taken_over {
+        Operation::HalfOpen.bound(&settings, &Options::default()).unwrap()
+    } else {
+        Duration::ZERO
+    };
     let aborted = event == Happens::AbortedByUs && wait.is_owned();
     stage.wire.run(bound.max(more) + 2 * GRANULARITY);
     let ends: Vec<_> = stage
@@ -330,7 +336,8 @@ fn hold(wait: Wait, event: Happens) {
         stage.wire.host.close(id);
     }
     let snapshot = stage.wire.host.snapshot();
-    let left = (snapshot.connections, snapshot.orphans, snapshot.time_wait, snapshot.admission.counts.half_open);
+    let left =
+        (snapshot.connections, snapshot.orphans, snapshot.time_wait, snapshot.admission.counts.half_open);
     assert_eq!(left, (0, 0, 0, 0), "{wait:?} {event:?}");
     assert_eq!(stage.wire.host.idle_state(), (0, 0), "{wait:?} {event:?}");
     assert_eq!(snapshot.memory.buffers, 0, "{wait:?} {event:?}");
@@ -399,7 +406,7 @@ fn a_wait_for_somebody_else_stays_for_days_without_a_timer_and_is_cancelled_with
 
 #[test]
 fn time_wait_is_left_one_time_wait_after_the_last_fin() {
-    let mut stage = Stage::reach(Wait::TimeWait);
+    let mut stage = Stage::reach(Wait::Waiting2Msl);
     stage.wire.run(secs(50));
     assert_eq!(stage.wire.host.snapshot().time_wait, 1);
     stage.wire.segments();
@@ -418,7 +425,11 @@ fn the_fin_that_leads_to_time_wait_is_acknowledged_at_once_and_once() {
     for owned in [false, true] {
         let mut stage = established(&Options::default());
         let id = stage.id.unwrap();
-        if owned { stage.wire.host.shutdown(id).unwrap() } else { stage.wire.host.close(id) }
+        if owned {
+            stage.wire.host.shutdown(id).unwrap()
+        } else {
+            stage.wire.host.close(id)
+        }
         stage.wire.settle();
         stage.peer.ack += 1;
         stage.peer.send(&mut stage.wire, ACK, &[]);

@@ -328,7 +328,7 @@ mod tests {
         let mut store = store(2);
         let a = store.insert(Instant::ZERO, new(1)).unwrap();
         let b = store.insert(Instant::ZERO, new(2)).unwrap();
-        assert!(store.is_full() && store.insert(Instant::ZERO, new(3)).is_none());
+        assert!(store.len() == store.limit() && store.insert(Instant::ZERO, new(3)).is_none());
         assert!(store.remove(a).is_some() && store.remove(a).is_none());
         let c = store.insert(Instant::ZERO, new(3)).unwrap();
         assert_eq!(c.index(), a.index());

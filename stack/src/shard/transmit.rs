@@ -1,12 +1,13 @@
 //! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
 
-use super::Shard;
+use super::{Shard, Token};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
 use crate::wire::{
-    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Mac, TcpHeader, checksum, tcp_view,
+    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
+    tcp_view,
 };
 use std::io;
 
@@ -24,17 +25,26 @@ pub(crate) enum Via {
 impl Shard {
     /// Lets ready connections send, then gives the frames to the device.
     pub(crate) fn transmit<D: Device>(&mut self, device: &mut D) -> io::Result<()> {
+        if !self.ready.is_empty() {
+            self.send_ready();
+        }
+        device.transmit(&mut self.queues.transmit, &mut self.pool)
+    }
+
+    fn send_ready(&mut self) {
         let budget = self.settings.limits.transmit_budget as usize;
         let room = (self.settings.limits.transmit_queue as usize).saturating_sub(self.queues.transmit.len());
         let mut left = budget.min(room);
         // Each ready connection sends a share, so that one with much to send cannot hold up the others.
-        let share = (left / self.ready.len().max(1)).max(4);
+        let share = match self.ready.len() {
+            0 | 1 => left,
+            ready => (left / ready).max(4),
+        };
         while left > 0 {
             let Some(index) = self.ready.pop_front() else { break };
             let sent = self.send_from(index, share.min(left));
             left = left.saturating_sub(sent.max(1));
         }
-        device.transmit(&mut self.queues.transmit, &mut self.pool)
     }
 
     /// Lets a connection that has ended send what it still owes, a bounded number of segments.
@@ -53,6 +63,14 @@ impl Shard {
             self.unroutable(index);
             return 0;
         };
+        if let Via::Pending(neighbor) = via {
+            // One that has ended has nothing left to wait with: its last segment is held.
+            if self.connections.at(index).is_some_and(|slot| slot.in_table) {
+                return self.wait_to_send(index, neighbor);
+            }
+        }
+        // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
+        let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
@@ -63,8 +81,11 @@ impl Shard {
                 memory_low: self.memory_low,
             };
             let super_segment = self.capabilities.segmentation.saturating_sub(120);
-            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else { break };
-            let frame = segment_frame(
+            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
+                self.arm(index);
+                return sent;
+            };
+            let mut frame = segment_frame(
                 &mut self.pool,
                 &flow,
                 &outgoing.header,
@@ -74,12 +95,29 @@ impl Shard {
                 outgoing.segment_size,
                 self.settings.ip.ttl,
             );
+            if !whole {
+                let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
+                let_be_cut(&mut frame, identification);
+            }
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
         }
         self.touch(index);
         sent
+    }
+
+    /// The neighbour is being asked for and holds one packet (RFC 1122, Section 2.3.2.2): the connection waits with its
+    /// segments, or all but one of a window's worth would be lost.
+    #[cold]
+    fn wait_to_send(&mut self, index: u32, neighbor: crate::ip::NeighborId) -> usize {
+        let token = self.connections.id_at(index).map(|id| Token::Connection(id).pack());
+        let waits = token.is_some_and(|token| self.neighbors.wait(neighbor, token).is_ok());
+        match self.connections.at_mut(index) {
+            Some(slot) if waits => slot.waits_for_neighbor = true,
+            Some(_) | None => self.unroutable(index),
+        }
+        0
     }
 
     /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
@@ -109,7 +147,7 @@ impl Shard {
 
     /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
     /// retransmission goes on and ends within its own bound.
-    fn unroutable(&mut self, index: u32) {
+    pub(crate) fn unroutable(&mut self, index: u32) {
         while let Some(slot) = self.connections.at_mut(index) {
             let mut context = Context {
                 now: self.now,
@@ -183,6 +221,14 @@ impl Shard {
     }
 }
 
+/// Makes the IPv4 packet in `frame` one that routers may cut: without DF and with an identification (RFC 6864, Section 4.2).
+#[cold]
+fn let_be_cut(frame: &mut Buf, identification: u16) {
+    let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+    let header = Ipv4Header { dont_fragment: false, identification, ..view.header() };
+    header.write(frame.data_mut());
+}
+
 /// One TCP segment as an IPv4 packet, payload copied and summed in one pass.
 #[allow(clippy::too_many_arguments, reason = "the parts of one frame, each used once")]
 fn segment_frame(
@@ -210,7 +256,10 @@ fn segment_frame(
             // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
             !checksum::finish(pseudo)
         } else {
-            checksum::finish(checksum::combine(checksum::combine(pseudo, header.partial_sum(place)), payload_sum))
+            checksum::finish(checksum::combine(
+                checksum::combine(pseudo, header.partial_sum(place)),
+                payload_sum,
+            ))
         };
         tcp_view::store_checksum_field(place, value);
     }

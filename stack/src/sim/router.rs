@@ -133,7 +133,7 @@ impl Router {
         }
     }
 
-    /// Something for the router itself: it answers echo requests (RFC 1812, Section 4.3.3.6) and nothing else.
+    /// Something for the router itself: it answers echo requests (RFC 1812) and nothing else.
     fn on_own(
         &mut self,
         message: &Buf,

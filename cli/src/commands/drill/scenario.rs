@@ -120,7 +120,7 @@ impl Times {
         let calm = half_open_life(&wanted.settings, admission.synack_retries) + admission.hold_off * 2;
         let connect =
             Operation::ConnectSilent.bound(&wanted.settings, &Options::default()).unwrap_or_default();
-        let writes = wave + user_timeout * 2;
+        let writes = wave + user_timeout * 3;
         let latest = (flood_until + calm).max(loaded + connect).max(writes).max(loaded + PATIENCE);
         Self { flood_from, flood_until, wave, loaded, user_timeout, latest: latest + Duration::from_secs(2) }
     }
