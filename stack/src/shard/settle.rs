@@ -117,19 +117,15 @@ impl Shard {
                 reason
             }
         };
-        match self.connections.at_mut(index) {
-            Some(slot) => {
-                slot.ended = Some(reason);
-                let end_of_stream = slot.pending.0 & Pending::END != 0;
-                match slot.owner {
-                    Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
-                    Owner::Hand => self.announce(index, Pending::CLOSED),
-                    Owner::Orphan => self.release(index),
-                    // It stays in the accept queue: the application accepts it and reads what came, or the error.
-                    Owner::Accept => {}
-                }
-            }
-            None => (),
+        let Some(slot) = self.connections.at_mut(index) else { return };
+        slot.ended = Some(reason);
+        let end_of_stream = slot.pending.0 & Pending::END != 0;
+        match slot.owner {
+            Owner::Cell(_) => self.finish_cell(index, reason, end_of_stream),
+            Owner::Hand => self.announce(index, Pending::CLOSED),
+            Owner::Orphan => self.release(index),
+            // It stays in the accept queue: the application accepts it and reads what came, or the error.
+            Owner::Accept => {}
         }
     }
 
