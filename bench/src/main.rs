@@ -1,6 +1,8 @@
 //! Synward's benchmarks: each figure beside a peer's on the same work in the same run, and beside the floor of what the
 //! machine can do. `cargo xtask bench` builds and runs it.
 
+#![allow(unreachable_pub, reason = "a program: nothing of it can be reached from outside")]
+
 mod alloc;
 mod clock;
 mod floor;

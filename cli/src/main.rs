@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{drill, guard, settings};
+use commands::{drill, guard, ping, settings, telnet};
 
 /// A TCP/IP stack in user space in which nothing hangs and a SYN attack costs the attacker.
 #[derive(Parser)]
@@ -26,8 +26,12 @@ enum Command {
     Drill(drill::Args),
     /// A hardened front: connections to our own address on a TAP device, relayed to a backend
     Guard(guard::Args),
+    /// Echo requests, over a TAP device or the embedded network
+    Ping(ping::Args),
     /// Every setting, by its name here, in NT, Linux and FreeBSD; settings files checked and converted
     Settings(settings::Args),
+    /// A connection by hand, over a TAP device or the embedded network; a dead address ends with its reason
+    Telnet(telnet::Args),
 }
 
 const EXIT_CODES: &str = "\
@@ -38,7 +42,9 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Drill(args) => drill::run(args),
         Command::Guard(args) => guard::run(args),
+        Command::Ping(args) => ping::run(args),
         Command::Settings(args) => settings::run(args),
+        Command::Telnet(args) => telnet::run(args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `synward guard` before real servers, with the kernel's sockets and curl as clients, in network namespaces of their own.
 
+#![allow(unreachable_pub, reason = "modules of a test target")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[cfg(target_os = "linux")]

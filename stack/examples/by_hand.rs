@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut served, mut answer) = (None, Vec::new());
     // A second of this clock is more than enough for it; a real program sleeps until the deadline that `poll` gives.
     for _ in 0..1000 {
-        let _ = (server.poll(now)?, client.poll(now)?);
+        let _ = server.poll(now)?;
+        let _ = client.poll(now)?;
         while let Some(event) = server.poll_event() {
             match event {
                 Event::Incoming(_) => served = Some(server.accept(listener)?.0),

@@ -66,7 +66,11 @@ fn every_malformed_frame_is_one_discard_with_its_reason() {
         ("half an Ethernet header", good[..13].to_vec(), D::EthernetShort),
         ("for another station", with(&|f| f[5] ^= 9), D::EthernetNotForUs),
         ("from a group", with(&|f| f[6] |= 1), D::EthernetSource),
-        ("another protocol", frames::ethernet(US_MAC, PEER_MAC, EtherType(0x86dd), &[0; 60]), D::EtherTypeUnknown),
+        (
+            "another protocol",
+            frames::ethernet(US_MAC, PEER_MAC, EtherType(0x86dd), &[0; 60]),
+            D::EtherTypeUnknown,
+        ),
         ("IP without a header", frames::to_us(PEER_MAC, &[]), D::IpMalformed),
         ("half an IP header", good[..14 + 19].to_vec(), D::IpMalformed),
         ("IP version 6 in an IPv4 frame", ip_changed(|p| p[0] = 0x65), D::IpMalformed),
@@ -90,18 +94,38 @@ fn every_malformed_frame_is_one_discard_with_its_reason() {
         ("our own address as source (land)", ipv4_from([192, 0, 2, 1], [192, 0, 2, 1]), D::IpSource),
         ("unicast IP in a group frame", with(&|f| f[..6].copy_from_slice(&group.0)), D::IpBroadcast),
         ("unicast IP in a broadcast frame", with(&|f| f[..6].fill(0xff)), D::IpBroadcast),
-        ("a segment without a header", frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::TCP, &[])), D::TcpMalformed),
-        ("half a TCP header", frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::TCP, &[0; 19])), D::TcpMalformed),
+        (
+            "a segment without a header",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::TCP, &[])),
+            D::TcpMalformed,
+        ),
+        (
+            "half a TCP header",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::TCP, &[0; 19])),
+            D::TcpMalformed,
+        ),
         ("a wrong TCP checksum", with(&|f| f[50] ^= 1), D::TcpChecksum),
         ("a changed byte under a TCP checksum", with(&|f| f[40] ^= 1), D::TcpChecksum),
         ("a TCP header below 20", tcp_changed(|s| s[12] = 0x40), D::TcpMalformed),
         ("a TCP header beyond the segment", tcp_changed(|s| s[12] = 0xf0), D::TcpMalformed),
         ("source port 0", tcp_changed(|s| (s[0], s[1]) = (0, 0)), D::TcpPortZero),
         ("destination port 0", tcp_changed(|s| (s[2], s[3]) = (0, 0)), D::TcpPortZero),
-        ("ICMP without a header", frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::ICMP, &[8, 0])), D::IcmpMalformed),
-        ("a wrong ICMP checksum", frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::ICMP, &[8, 0, 1, 1, 0, 0, 0, 0])), D::IcmpChecksum),
+        (
+            "ICMP without a header",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::ICMP, &[8, 0])),
+            D::IcmpMalformed,
+        ),
+        (
+            "a wrong ICMP checksum",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::ICMP, &[8, 0, 1, 1, 0, 0, 0, 0])),
+            D::IcmpChecksum,
+        ),
         ("half an ARP packet", frames::ethernet(US_MAC, PEER_MAC, EtherType::ARP, &[0; 27]), D::ArpMalformed),
-        ("ARP for another link", frames::ethernet(US_MAC, PEER_MAC, EtherType::ARP, &[9; 28]), D::ArpMalformed),
+        (
+            "ARP for another link",
+            frames::ethernet(US_MAC, PEER_MAC, EtherType::ARP, &[9; 28]),
+            D::ArpMalformed,
+        ),
     ];
     for (what, frame, reason) in &cases {
         assert_eq!(wire.fate(frame), Some(*reason), "{what}");
@@ -117,7 +141,12 @@ fn every_malformed_frame_is_one_discard_with_its_reason() {
 fn a_frame_cut_at_any_length_is_one_discard() {
     let (mut wire, mut bystander) = stand();
     let header = TcpHeader {
-        options: TcpOptions { mss: Some(1460), sack_permitted: true, window_scale: Some(7), ..Default::default() },
+        options: TcpOptions {
+            mss: Some(1460),
+            sack_permitted: true,
+            window_scale: Some(7),
+            ..Default::default()
+        },
         ..Peer::new(50_000, 80).header(SYN)
     };
     let good = Peer::new(50_000, 80).frame(&header, b"data on a SYN");
@@ -159,7 +188,11 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
     ];
     for flags in combinations {
         for peer in [live, Peer::new(50_001, 80), Peer::new(50_002, 81)] {
-            assert_eq!(wire.fate(&peer.frame(&peer.header(flags), &[])), Some(Discard::TcpFlags), "{flags:?}");
+            assert_eq!(
+                wire.fate(&peer.frame(&peer.header(flags), &[])),
+                Some(Discard::TcpFlags),
+                "{flags:?}"
+            );
         }
     }
     assert_eq!(wire.segments(), []);

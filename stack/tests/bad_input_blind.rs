@@ -109,7 +109,10 @@ fn blind_data_counts_only_with_an_acknowledgment_that_can_be() {
     let peer = bystander.peer;
     let with_ack = |offset: i64, ack: i64, payload: &[u8]| {
         let header = peer.header(ACK.with(PSH));
-        peer.frame(&TcpHeader { seq: header.seq + offset as u32, ack: header.ack + ack as u32, ..header }, payload)
+        peer.frame(
+            &TcpHeader { seq: header.seq + offset as u32, ack: header.ack + ack as u32, ..header },
+            payload,
+        )
     };
     let size = window(&wire, &bystander);
     // Acknowledging what was never sent, or something older than any window.

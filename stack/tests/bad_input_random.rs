@@ -60,8 +60,7 @@ impl Source {
         }
         options.sack_permitted = self.below(2) == 0;
         if self.below(3) == 0 {
-            options.timestamps =
-                Some(Timestamps { value: self.rng.next_u32(), echo: self.rng.next_u32() });
+            options.timestamps = Some(Timestamps { value: self.rng.next_u32(), echo: self.rng.next_u32() });
         }
         for _ in 0..self.below(4) {
             let start = self.target.ack + self.below(3000) as u32;

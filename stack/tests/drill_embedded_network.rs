@@ -128,7 +128,8 @@ fn a_node_services_no_more_frames_than_its_rate_and_loses_the_rest() {
         let sink = world.add(Sink(mac(1), 0), Link::default());
         let spoof = Spoof { network: SERVER, prefix_len: 24, station: mac(2) };
         let flood = SynFlood::new(mac(2), (SERVER, mac(1)), vec![80], vec![spoof], 5);
-        world.add(flood.rate(rate, Instant::ZERO, Instant::from_millis(100)), Link::default());
+        let fast = Link { line: Duration::ZERO, ..Link::default() };
+        world.add(flood.rate(rate, Instant::ZERO, Instant::from_millis(100)), fast);
         world.run_until(Instant::from_secs(1));
         (world.node::<Sink>(sink).unwrap().1, world.stats(sink))
     };

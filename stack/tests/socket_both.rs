@@ -1,6 +1,8 @@
 //! What a program may expect of a TCP socket, held against the kernel's sockets through tokio and against ours: the same
 //! bodies, so that a difference shows as a failure of one of the two.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod kernel {
     use std::io;
     use std::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! What a program may expect of a stack beyond its sockets: bounds, errors with their evidence, and that no handle hangs
 //! however the stack ends. Time is paused: it goes on only when everybody waits.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, ErrorKind};

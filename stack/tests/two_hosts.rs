@@ -1,5 +1,7 @@
 //! Two whole stacks on an in-memory link, driven by hand in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 use synward::base::{Instant, Secrets};

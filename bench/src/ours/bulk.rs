@@ -2,7 +2,8 @@
 
 use super::{Pair, PairOptions};
 use crate::clock::cpu;
-use synward::shard::ConnId;
+use synward::base::Instant;
+use synward::shard::{ConnId, Event};
 use synward::tcp::Options;
 
 const CHUNK: usize = 65_536;
@@ -25,6 +26,11 @@ impl Bulk {
 
     /// Moves `total` bytes; tells CPU seconds.
     pub fn transfer(&mut self, total: usize) -> f64 {
+        self.transfer_with(total, |_, _| {})
+    }
+
+    /// As [`Bulk::transfer`], and gives every event of the sender to `seen`, with the time.
+    pub fn transfer_with(&mut self, total: usize, mut seen: impl FnMut(Event, Instant)) -> f64 {
         let (mut sent, mut got) = (0, 0);
         let begin = cpu();
         while got < total {
@@ -40,7 +46,10 @@ impl Bulk {
             while let Ok(n) = self.pair.b.read(self.at_b, &mut self.sink) {
                 got += n;
             }
-            self.pair.drain();
+            while let Some(event) = self.pair.a.poll_event() {
+                seen(event, self.pair.now());
+            }
+            while self.pair.b.poll_event().is_some() {}
         }
         cpu() - begin
     }

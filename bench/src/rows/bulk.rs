@@ -21,11 +21,15 @@ pub fn bulk(run: &mut Run) {
         let options = PairOptions { mtu, ..PairOptions::default() };
         verify(&options, &Options::default(), VERIFIED);
         let var = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u32>().ok());
-        let app = Options { receive_window_max: var("WIN"), send_buffer_max: var("SND"), ..Options::default() };
+        let app =
+            Options { receive_window_max: var("WIN"), send_buffer_max: var("SND"), ..Options::default() };
         let mut ours = Bulk::new(&options, &app);
         ours.rate(total(mtu) / 4);
         let (mut rates, mut peers, mut natives) = (Vec::new(), Vec::new(), Vec::new());
-        if std::env::var_os("PROBE").is_some() { eprintln!("{:?}", ours.pair.a.info(ours.at_a)); eprintln!("{:?} {:?}", ours.pair.b.info(ours.at_b), ours.pair.a.snapshot().memory); }
+        if std::env::var_os("PROBE").is_some() {
+            eprintln!("{:?}", ours.pair.a.info(ours.at_a));
+            eprintln!("{:?} {:?}", ours.pair.b.info(ours.at_b), ours.pair.a.snapshot().memory);
+        }
         for _ in 0..ROUNDS {
             rates.push(ours.rate(total(mtu)));
             let question = Question::Bulk(mtu, total(mtu));

@@ -2,6 +2,8 @@
 
 mod bulk;
 mod connect;
+mod dead;
+mod flood;
 mod idle;
 mod ping;
 
@@ -38,11 +40,13 @@ impl Run {
 pub type Subject = (&'static str, fn(&mut Run));
 
 /// All of them, in the order of the table.
-pub const SUBJECTS: [Subject; 6] = [
+pub const SUBJECTS: [Subject; 8] = [
     ("bulk", bulk::bulk),
     ("super", bulk::super_segments),
     ("ping", ping::ping),
     ("connect", connect::connect),
+    ("flood", flood::flood),
+    ("dead", dead::dead),
     ("idle", idle::idle),
     ("allocations", bulk::allocations),
 ];

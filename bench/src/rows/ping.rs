@@ -17,15 +17,19 @@ pub fn ping(run: &mut Run) {
             let ours = ping_pong(size, TRIPS);
             let question = Question::PingPong(size, TRIPS, 0);
             let peer = run.peer(question);
-            let answers = [vec![ours.rate, ours.p50, ours.p99], peer, run.native(question).unwrap_or_default()];
-            for (column, value) in answers.iter().enumerate().flat_map(|(i, answer)| {
-                answer.iter().enumerate().map(move |(j, value)| (i * 3 + j, *value))
-            }) {
+            let answers =
+                [vec![ours.rate, ours.p50, ours.p99], peer, run.native(question).unwrap_or_default()];
+            for (column, value) in answers
+                .iter()
+                .enumerate()
+                .flat_map(|(i, answer)| answer.iter().enumerate().map(move |(j, value)| (i * 3 + j, *value)))
+            {
                 columns[column].push(value);
             }
         }
         let medians = columns.map(median);
-        let figures = [("round trips", "1/s", Some(Bar::AtLeast(0.5))), ("p50", "ns", None), ("p99", "ns", None)];
+        let figures =
+            [("round trips", "1/s", Some(Bar::AtLeast(0.5))), ("p50", "ns", None), ("p99", "ns", None)];
         for (i, (what, unit, bar)) in figures.into_iter().enumerate() {
             let row = Row::new(format!("round trip: {size} B, {what}"), medians[i], unit);
             let beside = row.clone().beside(medians[3 + i], "smoltcp");

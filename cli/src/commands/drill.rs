@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     clients: u32,
     /// Connects to dead ends that the server begins at one instant
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
     dead: u32,
     /// Probability that a frame is lost on a client's cable, each way (0 to 0.5)
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]

@@ -132,7 +132,8 @@ fn open_device(args: &Args) -> Result<Tap, String> {
 async fn guard(args: Args) -> Result<(), String> {
     let settings = file::load(args.settings.as_deref(), args.preset)?;
     let tap = open_device(&args)?;
-    let mut builder = Stack::builder(tap).address(format!("{}/{}", args.address.address, args.address.length));
+    let mut builder =
+        Stack::builder(tap).address(format!("{}/{}", args.address.address, args.address.length));
     if let Some(gateway) = args.gateway.or(args.host_address.map(|host| host.address)) {
         builder = builder.gateway(gateway.to_string());
     }
@@ -140,7 +141,8 @@ async fn guard(args: Args) -> Result<(), String> {
     let mut listeners = Vec::new();
     for port in &args.listen {
         let local = SocketAddr::new(args.address.address, *port);
-        listeners.push(listen(&stack, local, args.backlog).await.map_err(|error| format!("{local}: {error}"))?);
+        listeners
+            .push(listen(&stack, local, args.backlog).await.map_err(|error| format!("{local}: {error}"))?);
     }
     let report = Arc::new(Report::new(args.json));
     report.event(&Event::Listening {

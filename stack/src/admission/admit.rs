@@ -17,8 +17,11 @@ use std::collections::BTreeMap;
 /// RST in answer to bad cookies, a second, until [`Admission::limit_answers`] says otherwise.
 const ANSWERS_PER_SECOND: u32 = 1000;
 
-/// Most places of the store that are kept for SYNs that reuse a connection in TIME-WAIT.
-const RESERVE: usize = 64;
+/// Of `limit` places, those that only a SYN which reuses a connection in TIME-WAIT may take while cookies answer the others:
+/// its peer was proven a minute ago, and a flood that takes all the rest must not lock it out.
+fn reserve(limit: usize) -> usize {
+    (limit / 16).min(64)
+}
 
 /// Admission of one shard: half-open store, protection, cookie keys. Listeners are the shard's: a `u32` names one
 /// here, and [`Admission::close_listener`] comes before its name is used again.
@@ -130,7 +133,10 @@ impl Admission {
         if always {
             return self.send_cookie(now, backlog, syn, agreed);
         }
-        if self.charges && !backlog.has_free(charged) {
+        // The last places, here and in the store, are kept for SYNs that no cookie can answer; for the others the end comes
+        // before.
+        let kept = if cookie { reserve(backlog.capacity()) } else { 0 };
+        if self.charges && !backlog.has_free(charged + kept) {
             if !cookie {
                 return self.refuse(now, backlog);
             }
@@ -139,12 +145,8 @@ impl Admission {
             return self.send_cookie(now, backlog, syn, agreed);
         }
         let mut evicted = None;
-        // The last places are kept for SYNs that no cookie can answer; for the others the store is full before.
-        let full = if cookie {
-            self.store.len() + self.reserve() >= self.store.limit()
-        } else {
-            self.store.is_full()
-        };
+        let kept = if cookie { reserve(self.store.limit()) } else { 0 };
+        let full = self.store.len() + kept >= self.store.limit();
         if full {
             if cookie {
                 return self.send_cookie(now, backlog, syn, agreed);
@@ -158,12 +160,6 @@ impl Admission {
             self.counters.evicted += 1;
         }
         self.keep(now, listener, syn, agreed, min_iss, evicted)
-    }
-
-    /// Places of the store that only a SYN which reuses a connection in TIME-WAIT may take while cookies answer the others:
-    /// its peer was proven a minute ago, and a flood that fills the store must not lock it out.
-    fn reserve(&self) -> usize {
-        (self.store.limit() / 16).min(RESERVE)
     }
 
     fn keep(

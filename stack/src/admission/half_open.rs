@@ -152,10 +152,6 @@ impl Store {
         self.slab.limit()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.slab.is_full()
-    }
-
     pub(super) fn memory(&self) -> usize {
         self.slab.memory() + self.stages.capacity() * size_of::<Stage>()
     }
@@ -332,7 +328,7 @@ mod tests {
         let mut store = store(2);
         let a = store.insert(Instant::ZERO, new(1)).unwrap();
         let b = store.insert(Instant::ZERO, new(2)).unwrap();
-        assert!(store.is_full() && store.insert(Instant::ZERO, new(3)).is_none());
+        assert!(store.len() == store.limit() && store.insert(Instant::ZERO, new(3)).is_none());
         assert!(store.remove(a).is_some() && store.remove(a).is_none());
         let c = store.insert(Instant::ZERO, new(3)).unwrap();
         assert_eq!(c.index(), a.index());

@@ -16,8 +16,8 @@
 //! 6. An entry, and its SYN-ACK.
 //!
 //! A SYN that reuses a connection in TIME-WAIT never gets a cookie: its sequence number must exceed the old one's, and a
-//! cookie's cannot be chosen. So that a flood does not lock such a peer out, the last 64 places of the store (at most a
-//! sixteenth) are its alone while cookies answer the others.
+//! cookie's cannot be chosen. So that a flood does not lock such a peer out, the last 64 places of the store and of the
+//! backlog (at most a sixteenth of each) are its alone while cookies answer the others.
 //!
 //! # When the third ACK finds the accept queue full
 //!

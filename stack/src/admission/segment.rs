@@ -2,7 +2,7 @@
 //! checks.
 
 use super::half_open::{HalfOpen, HalfOpenId};
-use super::{Admission, Backlog, HalfOpenOutcome, Syn, Verdict};
+use super::{Admission, Backlog, HalfOpenOutcome, Reply, Syn, Verdict};
 use crate::base::Instant;
 use crate::tcp::{Handshake, PeerOptions};
 use crate::telemetry::Discard;
@@ -73,7 +73,11 @@ impl Admission {
         };
         match outcome {
             HalfOpenOutcome::Answer(reply) => Verdict::Answer { reply, id, new: false, evicted: None },
-            HalfOpenOutcome::Challenge(reply, discard) => Verdict::Challenge(reply, discard),
+            // Back the way this SYN came: the entry may be a spoofed one, and this the peer whose address was used. Its
+            // RST removes the entry, and its next SYN gets in.
+            HalfOpenOutcome::Challenge(reply, discard) => {
+                Verdict::Challenge(Reply { reply_mac: syn.reply_mac, ..reply }, discard)
+            }
             HalfOpenOutcome::Drop(discard)
             | HalfOpenOutcome::Gone(discard)
             | HalfOpenOutcome::Reset(discard) => Verdict::Drop(discard),

@@ -28,7 +28,7 @@ pub fn with_linger(bits: u32, linger: Option<Duration>) -> u32 {
     let bits = bits & !(LINGER | u32::MAX << SECONDS);
     linger.map_or(bits, |time| {
         // A part of a second must not become zero, which means RST at once.
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
         bits | LINGER | (seconds.min(0xffff) as u32) << SECONDS
     })
 }

@@ -112,6 +112,7 @@ impl Shard {
             }
             Resolution::Pending(neighbor) => {
                 if let Some(slot) = self.connections.at_mut(index) {
+                    slot.hop = Some(neighbor);
                     slot.waits_for_neighbor = true;
                 }
                 let token = self.connections.id_at(index).map(|id| Token::Connection(id).pack());

@@ -10,7 +10,7 @@ use crate::buffer::Buf;
 use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
 use crate::tcp::{Connection, Context, Handshake, Reset};
 use crate::telemetry::Discard;
-use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader};
+use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions};
 
 /// The three stores that hold the keys of the table's entries.
 pub(crate) struct Stores<'a> {
@@ -280,7 +280,6 @@ impl Shard {
             Verdict::Reset(discard) => self.refuse(&arrived, discard),
         }
         self.pool.put(arrived.payload);
-        self.report_protection();
     }
 
     /// The handshake is complete: memory is committed from here on (`design.md` rule 4).
@@ -349,9 +348,10 @@ impl Shard {
         let length =
             arrived.payload.len() as u32 + u32::from(header.flags.syn()) + u32::from(header.flags.fin());
         let reset = if header.flags.ack() {
-            Reset { seq: header.ack, ack: None }
+            Reset::answer(header)
         } else {
-            Reset { seq: SeqNum(0), ack: Some(header.seq + length) }
+            let timestamps = Reset::echo(header);
+            Reset { seq: SeqNum(0), ack: Some(header.seq + length), timestamps }
         };
         self.send_reset(&arrived.flow, &reset, arrived.station);
     }
@@ -365,6 +365,7 @@ impl Shard {
             seq: reset.seq,
             ack: reset.ack.unwrap_or_default(),
             flags,
+            options: TcpOptions { timestamps: reset.timestamps, ..TcpOptions::default() },
             ..TcpHeader::default()
         };
         self.counters.resets_sent += 1;

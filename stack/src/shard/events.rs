@@ -110,15 +110,25 @@ impl Shard {
     /// The next event for an application that drives the shard by hand.
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {
-            match self.events.front()? {
+            let Some(first) = self.events.front() else {
+                // An attacker can cause these without end: they wait where their number is limited.
+                return self.admission.next_event().map(Event::Protection);
+            };
+            match first {
                 Queued::Connection(id) => {
                     let id = *id;
-                    if let Some(event) =
-                        self.connections.get_mut(id).and_then(|slot| next_of(self.number, id, slot))
-                    {
-                        return Some(event);
+                    let slot = self.connections.get_mut(id);
+                    let (event, more) = slot.map_or((None, false), |slot| {
+                        let event = next_of(self.number, id, slot);
+                        (event, slot.pending != Pending::default())
+                    });
+                    // With its last event it leaves the queue, or the next one would give it a second place.
+                    if !more {
+                        self.events.pop_front();
                     }
-                    self.events.pop_front();
+                    if event.is_some() {
+                        return event;
+                    }
                 }
                 Queued::Listener(id) => {
                     let id = *id;
@@ -135,6 +145,12 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Places in the event queue: at most one for each connection and listener, and one for each connect and ping that has
+    /// ended.
+    pub fn events_waiting(&self) -> usize {
+        self.events.len()
     }
 
     /// Marks `bits` of readiness for the application of the connection at `index`.

@@ -2,8 +2,9 @@
 
 use super::connect::neighbor_silent;
 use super::table::Entry;
-use super::{Defect, Event, Shard, Token};
+use super::{Defect, Shard, Token};
 use crate::admission::{Due, Removed};
+use crate::base::Id;
 use crate::ip::NeighborAction;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
@@ -96,22 +97,29 @@ impl Shard {
     fn neighbor_resolved(&mut self, token: Token, neighbor: crate::ip::NeighborId) {
         match token {
             Token::Connection(id) => {
-                // The token drops a bit of the generation; the place must still wait in SYN-SENT.
-                let waits = |slot: &super::Slot| slot.waits_for_neighbor;
-                let Some(slot) = self.connections.at_mut(id.index).filter(|slot| waits(slot)) else { return };
-                slot.hop = Some(neighbor);
-                self.start_handshake(id.index);
+                let Some(index) = self.waiter(id) else { return };
+                if let Some(slot) = self.connections.at_mut(index) {
+                    slot.hop = Some(neighbor);
+                }
+                self.start_handshake(index);
             }
             Token::Ping(index) => self.ping_resolved(index),
         }
     }
 
+    /// The place of the connection that a token names, while it still waits. A token drops a bit of the generation, so that
+    /// what it is compared with has to drop it too.
+    fn waiter(&self, id: Id) -> Option<u32> {
+        let same = self.connections.id_at(id.index).map(Token::Connection).map(Token::pack)
+            == Some(Token::Connection(id).pack());
+        self.connections.at(id.index).filter(|slot| same && slot.waits_for_neighbor).map(|_| id.index)
+    }
+
     fn neighbor_failed(&mut self, token: Token, error: crate::tcp::ConnectError) {
         match token {
             Token::Connection(id) => {
-                let waits = |slot: &super::Slot| slot.waits_for_neighbor;
-                if self.connections.get(id).is_some_and(waits) {
-                    self.fail_connect(id.index, error);
+                if let Some(index) = self.waiter(id) {
+                    self.fail_connect(index, error);
                 }
             }
             Token::Ping(index) => self.ping_neighbor_failed(index, &error),
@@ -131,14 +139,6 @@ impl Shard {
                     }
                 }
             }
-        }
-        self.report_protection();
-    }
-
-    /// Passes changes of protection on.
-    pub(crate) fn report_protection(&mut self) {
-        while let Some(change) = self.admission.next_event() {
-            self.report(Event::Protection(change));
         }
     }
 

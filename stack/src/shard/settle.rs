@@ -1,8 +1,8 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
-use super::Shard;
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use super::{Shard, Token};
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
@@ -104,6 +104,7 @@ impl Shard {
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
                 // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
                 self.send_last(index);
+                self.wheel.cancel(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
@@ -144,6 +145,9 @@ impl Shard {
         self.wheel.cancel(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
+            if let Some(neighbor) = slot.hop.filter(|_| slot.waits_for_neighbor) {
+                self.neighbors.cancel(neighbor, Token::Connection(id).pack());
+            }
             if matches!(slot.owner, Owner::Orphan) {
                 self.orphans = self.orphans.saturating_sub(1);
             }

@@ -110,8 +110,7 @@ impl Shard {
     /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
     /// retransmission goes on and ends within its own bound.
     fn unroutable(&mut self, index: u32) {
-        loop {
-            let Some(slot) = self.connections.at_mut(index) else { break };
+        while let Some(slot) = self.connections.at_mut(index) {
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,
@@ -211,7 +210,10 @@ fn segment_frame(
             // The device finishes it: the field holds the sum of the pseudo-header, not inverted.
             !checksum::finish(pseudo)
         } else {
-            checksum::finish(checksum::combine(checksum::combine(pseudo, header.partial_sum(place)), payload_sum))
+            checksum::finish(checksum::combine(
+                checksum::combine(pseudo, header.partial_sum(place)),
+                payload_sum,
+            ))
         };
         tcp_view::store_checksum_field(place, value);
     }

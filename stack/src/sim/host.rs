@@ -138,7 +138,7 @@ impl HostNode {
                 Event::Incoming(id) => self.owners.listeners.get(id).copied(),
                 Event::Pong(_) | Event::PingFailed(..) => self.owners.pings,
                 Event::Protection(change) => {
-                    self.protection.push((now, change.clone()));
+                    self.protection.push((now, *change));
                     None
                 }
             };

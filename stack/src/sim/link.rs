@@ -8,6 +8,8 @@ use core::time::Duration;
 pub struct Link {
     /// Time from the sender to the node's receive queue.
     pub delay: Duration,
+    /// Time that a frame from the node takes until the next one may leave: what is sent at once leaves one by one.
+    pub line: Duration,
     /// Additional delay, uniform from zero; frames may pass each other.
     pub jitter: Duration,
     /// Probability that a frame is lost, each way.
@@ -23,10 +25,11 @@ pub struct Link {
 }
 
 impl Default for Link {
-    /// 50 µs, nothing impaired, 1024 frames, 500 000 frames a second.
+    /// 50 µs, nothing impaired, a queue of 1024 frames; 500 000 frames a second in, a million out.
     fn default() -> Self {
         Self {
             delay: Duration::from_micros(50),
+            line: Duration::from_micros(1),
             jitter: Duration::ZERO,
             loss: 0.0,
             duplicate: 0.0,

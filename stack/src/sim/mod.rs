@@ -41,6 +41,7 @@ mod node;
 mod peer;
 mod port;
 mod router;
+mod uplink;
 mod world;
 
 pub use app::{App, AppContext};
@@ -51,6 +52,7 @@ pub use node::{Node, Outbox};
 pub use peer::{Script, ScriptedPeer};
 pub use port::SimPort;
 pub use router::{RouteAction, Router};
+pub use uplink::Uplink;
 pub use world::{NodeId, Tap, World};
 
 use crate::wire::Mac;

@@ -101,7 +101,7 @@ impl ScriptedPeer {
     fn answer(&mut self, from: Ipv4Addr, header: &TcpHeader, data: u32) -> Option<TcpHeader> {
         let back = TcpHeader { src_port: header.dst_port, dst_port: header.src_port, ..TcpHeader::default() };
         let key = (from, header.src_port, header.dst_port);
-        if !(header.flags.syn() && !header.flags.ack()) {
+        if !header.flags.syn() || header.flags.ack() {
             self.segments += 1;
             return self.answer_data(key, header, data, back);
         }

@@ -115,8 +115,10 @@ impl Router {
         }
         let (source, destination, total) = (view.src(), view.dst(), view.total_len());
         if self.is_own(destination) {
-            self.swallowed += 1;
-            return;
+            let (start, protocol) = (view.header_len(), view.protocol());
+            frame.truncate(total);
+            frame.trim_front(start);
+            return self.on_own(&frame, protocol, (destination, source), from, out);
         }
         let action = self.action(destination);
         frame.truncate(total);
@@ -129,6 +131,32 @@ impl Router {
             }
             RouteAction::FragmentationNeeded(mtu, _) => self.error(&frame, source, from, 4, mtu, out),
         }
+    }
+
+    /// Something for the router itself: it answers echo requests (RFC 1812) and nothing else.
+    fn on_own(
+        &mut self,
+        message: &Buf,
+        protocol: IpProtocol,
+        (own, peer): (Ipv4Addr, Ipv4Addr),
+        station: Mac,
+        out: &mut Outbox,
+    ) {
+        let message = message.data();
+        if protocol != IpProtocol::ICMP || message.len() < 8 || message.first() != Some(&8) {
+            self.swallowed += 1;
+            return;
+        }
+        let mut reply = Buf::new(message.len() + 64, 64);
+        let Some(place) = reply.extend(message.len()) else { return };
+        place.copy_from_slice(message);
+        place[0] = 0;
+        place[2..4].fill(0);
+        let value = checksum::finish(checksum::sum(place));
+        place[2..4].copy_from_slice(&value.to_be_bytes());
+        let Some(place) = reply.prepend(Ipv4Header::LEN) else { return };
+        Ipv4Header::atomic(own, peer, IpProtocol::ICMP, 64, message.len() as u16).write(place);
+        self.send(reply, station, EtherType::IPV4, out);
     }
 
     fn forward(&mut self, mut frame: Buf, mac: Mac, out: &mut Outbox) {

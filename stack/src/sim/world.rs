@@ -22,6 +22,8 @@ struct Station {
     stats: NodeStats,
     /// Frames of the service event that is in the queue; 0: none is.
     serving: usize,
+    /// When its cable is free for the next frame.
+    line_free: Instant,
     /// The earliest wake event in the queue.
     waking: Option<Instant>,
 }
@@ -110,6 +112,7 @@ impl World {
             inbox: VecDeque::new(),
             stats: NodeStats::default(),
             serving: 0,
+            line_free: Instant::ZERO,
             waking: None,
         };
         self.stations.push(station);
@@ -183,6 +186,11 @@ impl World {
         let mut out = Outbox::default();
         station.node.start(now, &mut out);
         self.after(id, out);
+    }
+
+    /// When the next event comes: until then nothing changes but by [`World::with`]. For a world that runs by a clock.
+    pub fn next_event(&self) -> Option<Instant> {
+        self.queue.peek().map(|next| next.0.at)
     }
 
     /// Takes the next event, if there is one no later than `until`.
@@ -286,8 +294,11 @@ impl World {
         if let Some(tap) = &mut self.tap {
             tap.frame(self.now, &frame);
         }
+        let mut leaves = self.now;
         if let Some(station) = self.stations.get_mut(from.0) {
             station.stats.sent += 1;
+            leaves = self.now.max(station.line_free);
+            station.line_free = leaves + station.link.line;
             if self.rng.chance(station.link.loss) {
                 station.stats.impaired += 1;
                 return;
@@ -296,19 +307,19 @@ impl World {
         let Some(head) = frame.data().first_chunk::<6>() else { return };
         let destination = Mac(*head);
         match self.by_mac.get(&destination).copied() {
-            Some(to) if to != from => self.carry(to, frame),
+            Some(to) if to != from => self.carry(leaves, to, frame),
             Some(_) => {}
             None => {
                 for index in 0..self.stations.len() {
                     if index != from.0 {
-                        self.carry(NodeId(index), copy_of(&frame));
+                        self.carry(leaves, NodeId(index), copy_of(&frame));
                     }
                 }
             }
         }
     }
 
-    fn carry(&mut self, to: NodeId, mut frame: Buf) {
+    fn carry(&mut self, leaves: Instant, to: NodeId, mut frame: Buf) {
         let Some(station) = self.stations.get_mut(to.0) else { return };
         let link = station.link;
         if self.rng.chance(link.loss) {
@@ -322,20 +333,20 @@ impl World {
         }
         if self.rng.chance(link.duplicate) {
             station.stats.impaired += 1;
-            let at = self.arrival(&link);
+            let at = self.arrival(leaves, &link);
             self.schedule(at, What::Arrive(to, copy_of(&frame)));
         }
-        let at = self.arrival(&link);
+        let at = self.arrival(leaves, &link);
         self.schedule(at, What::Arrive(to, frame));
     }
 
-    fn arrival(&mut self, link: &Link) -> Instant {
+    fn arrival(&mut self, leaves: Instant, link: &Link) -> Instant {
         // Without jitter no number is drawn: this runs once for every frame.
         if link.jitter.is_zero() {
-            return self.now + link.delay;
+            return leaves + link.delay;
         }
         let jitter = self.rng.below(link.jitter.as_nanos() as u64 + 1);
-        self.now + link.delay + Duration::from_nanos(jitter)
+        leaves + link.delay + Duration::from_nanos(jitter)
     }
 
     /// The link-layer address of a node.

@@ -34,6 +34,15 @@ impl Synchronized {
         }
     }
 
+    /// Reports what of `len` bytes from `seq` on is before RCV.NXT: all of a segment (RFC 2883, Section 4.1) or its beginning
+    /// (RFC 2883, Section 4.2).
+    #[inline]
+    pub(super) fn report_known(&mut self, common: &mut Common, seq: SeqNum, len: u32) {
+        if len > 0 && seq.lt(self.rcv.nxt) {
+            self.report_duplicate(common, seq, self.rcv.nxt.min(seq + len));
+        }
+    }
+
     /// A segment goes out, and with it the acknowledgment.
     #[inline]
     pub(super) fn on_ack_sent(&mut self) {

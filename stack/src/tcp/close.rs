@@ -2,10 +2,12 @@
 
 use super::connection::{Connection, Context};
 use super::error::CloseReason;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Reset};
 use super::stamp::Stamp;
 use super::state::{Fin, Phase, TcpState};
+use super::timestamps;
 use super::transition::Event;
+use crate::wire::Timestamps;
 use core::time::Duration;
 
 impl Connection {
@@ -63,16 +65,21 @@ impl Connection {
         let outcome = match &self.phase {
             Phase::SynSent(_) => Outcome::closed(CloseReason::Aborted),
             Phase::SynReceived(syn) => {
-                Outcome::closed(CloseReason::Aborted).with_reset(syn.iss + 1, Some(syn.irs + 1))
+                let timestamps = syn.peer.ts_recent.map(|echo| {
+                    let value = timestamps::clock(ctx.now, self.common.ts_offset);
+                    Timestamps { value, echo }
+                });
+                let reset = Reset { seq: syn.iss + 1, ack: Some(syn.irs + 1), timestamps };
+                Outcome::closed(CloseReason::Aborted).with_reset(reset)
             }
             Phase::Synchronized(s) => {
-                let (seq, ack) = s.reset_numbers();
+                let reset = s.reset(&self.common, ctx);
                 let closed = Outcome::closed(CloseReason::Aborted);
                 match s.snd.state {
                     TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {
-                        closed.with_reset(seq, ack)
+                        closed.with_reset(reset)
                     }
-                    TcpState::CloseWait | TcpState::SynReceived => closed.with_reset(seq, ack),
+                    TcpState::CloseWait | TcpState::SynReceived => closed.with_reset(reset),
                     TcpState::Closing | TcpState::LastAck | TcpState::SynSent | TcpState::Listen => closed,
                     TcpState::TimeWait | TcpState::Closed => return Outcome::NONE,
                 }

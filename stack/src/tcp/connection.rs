@@ -3,17 +3,17 @@
 use super::congestion::Control;
 use super::icmp::IcmpError;
 use super::options::{MIN_MSS, Options};
-use super::outcome::{End, Events, Outcome};
+use super::outcome::{End, Events, Outcome, Reset};
 use super::rtt::Rtt;
 use super::stamp::Stamp;
 use super::state::{Common, Fin, Flags, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
 use super::transition::{self, Event};
-use super::{CloseReason, ConnectError, Handshake, keepalive, window};
+use super::{CloseReason, ConnectError, Handshake, keepalive, timestamps, window};
 use crate::base::Instant;
 use crate::buffer::{Buf, Pool, ReceiveQueue, SendQueue};
 use crate::settings;
 use crate::telemetry::Discard;
-use crate::wire::{FlowKey, SeqNum, TcpHeader};
+use crate::wire::{FlowKey, TcpHeader, Timestamps};
 
 /// Segments that are acknowledged at once when a connection begins, so that the peer's slow start is not slowed.
 const QUICK_ACKS: u8 = 8;
@@ -359,9 +359,19 @@ impl Events {
 
 impl Synchronized {
     /// Our RST: RFC 9293, Section 3.10.5.
-    pub(super) fn reset_numbers(&self) -> (SeqNum, Option<SeqNum>) {
+    pub(super) fn reset(&self, common: &Common, ctx: &Context<'_>) -> Reset {
         // A probe's byte lies beyond the peer's window, and so would an RST after it: RFC 5961, Section 3.2 has it dropped.
         let seq = if self.snd.flags.has(Flags::PROBING) { self.snd.una } else { self.snd.nxt };
-        (seq, Some(self.rcv.nxt))
+        Reset { seq, ack: Some(self.rcv.nxt), timestamps: self.timestamps(common, ctx) }
+    }
+
+    /// The timestamps of a segment of ours, where they are agreed.
+    #[inline]
+    pub(super) fn timestamps(&self, common: &Common, ctx: &Context<'_>) -> Option<Timestamps> {
+        let agreed = self.snd.flags.has(Flags::TIMESTAMPS);
+        agreed.then(|| Timestamps {
+            value: timestamps::clock(ctx.now, common.ts_offset),
+            echo: self.rcv.ts_recent,
+        })
     }
 }

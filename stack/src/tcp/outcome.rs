@@ -3,7 +3,7 @@
 use super::error::CloseReason;
 use super::time_wait::TimeWaitRecord;
 use crate::telemetry::Discard;
-use crate::wire::{SeqNum, TcpHeader};
+use crate::wire::{SeqNum, TcpHeader, Timestamps};
 
 /// What the application may want to know; a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,21 @@ pub struct Reset {
     pub seq: SeqNum,
     /// Its acknowledgment number; `None`: without ACK.
     pub ack: Option<SeqNum>,
+    /// Its timestamps (RFC 7323, Section 5.2): those of the connection, where they are agreed; in an answer to a segment that
+    /// has no connection, the echo of that segment's and a value of zero.
+    pub timestamps: Option<Timestamps>,
+}
+
+impl Reset {
+    /// The answer to a segment with ACK that fits no connection: its sender finds its own number in it.
+    pub fn answer(header: &TcpHeader) -> Self {
+        Self { seq: header.ack, ack: None, timestamps: Self::echo(header) }
+    }
+
+    /// The timestamps of an RST that `header` causes.
+    pub fn echo(header: &TcpHeader) -> Option<Timestamps> {
+        header.options.timestamps.map(|seen| Timestamps { value: 0, echo: seen.value })
+    }
 }
 
 /// The connection is over: the shard takes it out of its table.
@@ -103,8 +118,8 @@ impl Outcome {
         Self { end: Some(End::Closed(reason)), ..Self::NONE }
     }
 
-    pub(super) fn with_reset(mut self, seq: SeqNum, ack: Option<SeqNum>) -> Self {
-        self.reset = Some(Reset { seq, ack });
+    pub(super) fn with_reset(mut self, reset: Reset) -> Self {
+        self.reset = Some(reset);
         self
     }
 }

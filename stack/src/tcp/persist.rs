@@ -22,7 +22,11 @@ impl Synchronized {
             || u32::from(self.snd.retries) >= ctx.settings.data_retries
         {
             let retries = u32::from(self.snd.retries);
-            return self.abandon(CloseReason::TimedOut { retries, over: stalled, soft: common.soft() });
+            return self.abandon(
+                CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
+                common,
+                ctx,
+            );
         }
         self.snd.retries = self.snd.retries.saturating_add(1);
         self.snd.flags.set(Flags::PROBE, true);

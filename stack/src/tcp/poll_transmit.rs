@@ -6,8 +6,8 @@ use super::outcome::Outgoing;
 use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
-use super::{timestamps, window};
-use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
+use super::window;
+use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions};
 
 /// The next segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -292,10 +292,7 @@ impl Synchronized {
             len: len as usize,
             segment_size: 0,
         };
-        if self.snd.flags.has(Flags::TIMESTAMPS) {
-            let value = timestamps::clock(ctx.now, common.ts_offset);
-            out.header.options.timestamps = Some(Timestamps { value, echo: self.rcv.ts_recent });
-        }
+        out.header.options.timestamps = self.timestamps(common, ctx);
         if self.rcv.gap || self.rcv.duplicate {
             out.header.options.sack = self.sack_blocks(common);
         }

@@ -22,7 +22,11 @@ impl Synchronized {
             || stalled >= common.user_timeout(ctx.settings)
         {
             let retries = u32::from(self.snd.retries);
-            return self.abandon(CloseReason::TimedOut { retries, over: stalled, soft: common.soft() });
+            return self.abandon(
+                CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
+                common,
+                ctx,
+            );
         }
         let first = self.snd.retries == 0;
         self.snd.retries = self.snd.retries.saturating_add(1);

@@ -131,7 +131,7 @@ pub(super) struct Rare {
     pub(super) send_buffer_max: Option<u32>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
-    /// What came twice; it counts only while `rcv.duplicate` says so.
+    /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.
     pub(super) duplicate: Option<(SeqNum, SeqNum)>,
     /// Where the peer's FIN stands that came before data that precedes it.
     pub(super) fin_at: Option<SeqNum>,

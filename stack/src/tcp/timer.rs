@@ -34,7 +34,7 @@ impl Synchronized {
                 Timer::Off => Outcome::NONE,
                 Timer::Retransmit => self.on_retransmit_timer(common, ctx),
                 Timer::Persist => self.on_persist_timer(common, ctx),
-                Timer::FinWait2 => self.abandon(CloseReason::OrphanTimedOut),
+                Timer::FinWait2 => self.abandon(CloseReason::OrphanTimedOut, common, ctx),
             };
             if outcome.end.is_some() {
                 return outcome;
@@ -49,14 +49,14 @@ impl Synchronized {
     fn on_rare_timer(&mut self, common: &mut Common, ctx: &mut Context<'_>) -> Outcome {
         let Some(rare) = &mut common.rare else { return Outcome::NONE };
         if rare.linger_at.is_some_and(|at| ctx.now >= at) {
-            return self.abandon(CloseReason::OrphanTimedOut);
+            return self.abandon(CloseReason::OrphanTimedOut, common, ctx);
         }
         match &mut rare.keepalive {
             Some(keepalive) if ctx.now >= keepalive.at => {
                 let busy = self.snd.flight() > 0 || self.snd.timer == Timer::Persist;
                 match keepalive.on_timer(ctx.now, common.heard_at.instant(ctx.now), busy) {
                     Ok(()) => Outcome::NONE,
-                    Err(reason) => self.abandon(reason),
+                    Err(reason) => self.abandon(reason, common, ctx),
                 }
             }
             Some(_) | None => Outcome::NONE,
@@ -64,9 +64,8 @@ impl Synchronized {
     }
 
     /// Ends the connection and tells the peer.
-    pub(super) fn abandon(&mut self, reason: CloseReason) -> Outcome {
-        let (seq, ack) = self.reset_numbers();
-        Outcome::closed(reason).with_reset(seq, ack)
+    pub(super) fn abandon(&self, reason: CloseReason, common: &Common, ctx: &Context<'_>) -> Outcome {
+        Outcome::closed(reason).with_reset(self.reset(common, ctx))
     }
 
     pub(super) fn stop_timer(&mut self) {

@@ -88,9 +88,12 @@ impl Wire {
     }
 
     pub(crate) fn with_mtu(settings: Settings, mtu: usize) -> Self {
+        let config = HostConfig::new(IpAddr::V4(US), 24).gateway(IpAddr::V4(frames::GATEWAY));
+        Self::with_config(config.settings(settings), mtu)
+    }
+
+    pub(crate) fn with_config(config: HostConfig, mtu: usize) -> Self {
         let device = Probe { inbox: VecDeque::new(), sent: VecDeque::new(), mode: Mode::Works, mtu };
-        let config =
-            HostConfig::new(IpAddr::V4(US), 24).gateway(IpAddr::V4(frames::GATEWAY)).settings(settings);
         let host = Host::with_secrets(config, device, &Secrets::from_test_seed(7), Instant::ZERO).unwrap();
         let stations = [
             (frames::PEER, frames::PEER_MAC),

@@ -10,7 +10,8 @@
 //! ```
 
 // Each test target compiles this for itself and uses a part of it.
-#![allow(dead_code, unused_imports, unused_macros)]
+#![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 pub mod kernel;
 pub mod netns;

@@ -209,8 +209,11 @@ pub(super) fn plan(
     for (number, kind) in KINDS.iter().enumerate() {
         let share = u64::from(count) * u64::from(kind.percent) / 100;
         let share = if count == 0 { 0 } else { share.max(1) as u32 };
-        plan.extend((0..share).map(|n| attempt(number, kind, n, wave)));
+        plan.extend((0..share).map(|n| (n, attempt(number, kind, n, wave))));
     }
+    // All at one instant, the kinds mixed: no single peer gets its share in one piece.
+    plan.sort_by_key(|(n, _)| *n);
+    let mut plan: Vec<Attempt> = plan.into_iter().map(|(_, attempt)| attempt).collect();
     let seconds = 1..until.as_secs();
     plan.extend(seconds.map(|second| attempt(0, &KINDS[0], 0, Instant::from_secs(second))));
     plan

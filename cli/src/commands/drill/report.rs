@@ -69,7 +69,7 @@ fn conditions(scenario: &Scenario, figures: &Figures) -> Vec<String> {
             times.wave.as_nanos() as f64 / 1e9,
         ),
         format!(
-            "each host takes 500 000 frames/s and queues 1024 (the router 65 536); user timeout of the writes: {} s, \
+            "each host takes 500 000 frames/s, queues 1024 (the router 65 536) and sends 1 000 000/s; user timeout of the writes: {} s, \
              clients' patience: {} s",
             times.user_timeout.as_secs_f64(),
             PATIENCE.as_secs()

@@ -72,7 +72,8 @@ pub(super) async fn relay(
 ) -> Result<Passed, RelayError> {
     let mut pair = Pair { client, server: None, finished: false };
     let connected = tokio::time::timeout(timeout, Backend::connect(backend)).await;
-    let server = pair.server.insert(connected.map_err(|_| RelayError::Silent(timeout))?.map_err(RelayError::Connect)?);
+    let server =
+        pair.server.insert(connected.map_err(|_| RelayError::Silent(timeout))?.map_err(RelayError::Connect)?);
     // A relay must not wait for more than the peer sent.
     let _ = server.set_nodelay(true);
     let _ = pair.client.set_nodelay(true);

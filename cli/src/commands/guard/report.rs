@@ -17,13 +17,45 @@ use crate::output;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Event<'a> {
-    Listening { device: &'a str, address: IpAddr, ports: &'a [u16], backend: SocketAddr },
-    Closed { client: SocketAddr, up: u64, down: u64, seconds: f64 },
-    Failed { client: SocketAddr, error: String, seconds: f64 },
-    Protection { protecting: bool, half_open: usize },
-    Status { open: u64, accepted: u64, failed: u64, half_open: usize, protecting: bool, cookies_sent: u64, discards: u64 },
-    Draining { seconds: u64 },
-    Ended { accepted: u64, failed: u64, up: u64, down: u64 },
+    Listening {
+        device: &'a str,
+        address: IpAddr,
+        ports: &'a [u16],
+        backend: SocketAddr,
+    },
+    Closed {
+        client: SocketAddr,
+        up: u64,
+        down: u64,
+        seconds: f64,
+    },
+    Failed {
+        client: SocketAddr,
+        error: String,
+        seconds: f64,
+    },
+    Protection {
+        protecting: bool,
+        half_open: usize,
+    },
+    Status {
+        open: u64,
+        accepted: u64,
+        failed: u64,
+        half_open: usize,
+        protecting: bool,
+        cookies_sent: u64,
+        discards: u64,
+    },
+    Draining {
+        seconds: u64,
+    },
+    Ended {
+        accepted: u64,
+        failed: u64,
+        up: u64,
+        down: u64,
+    },
 }
 
 /// Where events go, and what is counted.
@@ -93,7 +125,11 @@ impl Report {
     }
 
     /// Runs one relay and tells how it ended.
-    pub(super) async fn relay(&self, client: SocketAddr, relay: impl Future<Output = Result<Passed, RelayError>>) {
+    pub(super) async fn relay(
+        &self,
+        client: SocketAddr,
+        relay: impl Future<Output = Result<Passed, RelayError>>,
+    ) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
         let begin = Instant::now();
         let result = relay.await;

@@ -175,3 +175,12 @@ fn a_closed_listener_takes_its_entries_and_no_others_along() {
     assert_eq!(removed, [Removed { id: mine, flow: flow(1), listener: LISTENER }]);
     assert_eq!((world.len(), world.admission.charged_to(LISTENER), world.admission.charged_to(9)), (1, 0, 1));
 }
+
+#[test]
+fn a_challenge_goes_back_the_way_the_other_syn_came_and_not_to_who_spoofed_its_address() {
+    let mut world = Setup::with(|_| ());
+    let (id, _) = world.enter(1);
+    let real = Syn { seq: SeqNum(123_456), reply_mac: Mac([2, 0, 0, 0, 0, 77]), ..syn(1) };
+    let Verdict::Challenge(reply, _) = world.again(id, &real) else { panic!("another SYN of the flow") };
+    assert_eq!(reply.reply_mac, real.reply_mac);
+}

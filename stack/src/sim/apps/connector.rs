@@ -58,9 +58,10 @@ pub struct Finished {
     pub to: SocketAddr,
     /// When the operation began: the connect, or the write once it was connected.
     pub started: Instant,
-    /// How long it took.
+    /// How long it took. For a write that ended later than its bound after its beginning: the time since the last progress,
+    /// from which its bound counts, as the stack tells it.
     pub took: Duration,
-    /// Its bound.
+    /// Its bound; of the connect, where a write never began.
     pub bound: Duration,
     /// How it ended.
     pub how: Ended,
@@ -69,6 +70,8 @@ pub struct Finished {
 struct Running {
     attempt: Attempt,
     started: Instant,
+    /// The bound of what runs now: the connect, then the write.
+    bound: Duration,
     connected: bool,
     left: usize,
     stream: Pattern,
@@ -118,49 +121,58 @@ impl Connector {
         self.next >= self.plan.len() && self.running.is_empty()
     }
 
-    /// When the last operation must have ended.
-    pub fn last_bound(&self) -> Option<Instant> {
-        // A write begins at most one bound after its connect began.
-        let parts = |act: Act| if act == Act::Connect { 1 } else { 2 };
-        self.plan.iter().map(|attempt| attempt.at + (attempt.bound + self.slack) * parts(attempt.act)).max()
-    }
-
     fn begin(&mut self, context: &mut AppContext<'_>, attempt: Attempt) {
         let started = context.now;
         match context.connect(attempt.to, &attempt.options) {
             Ok(id) => {
-                self.overdue_at.insert((started + attempt.bound + self.slack, id));
                 let stream = Pattern::new(self.next as u64);
-                self.running.insert(id, Running { attempt, started, connected: false, left: 0, stream });
+                let bound = match attempt.act {
+                    Act::Connect => attempt.bound,
+                    Act::Write(_) => context.shard().connect_bound(),
+                };
+                let running = Running { attempt, started, bound, connected: false, left: 0, stream };
+                self.overdue_at.insert((self.overdue_at(&running), id));
+                self.running.insert(id, running);
                 self.most_running = self.most_running.max(self.running.len());
             }
-            Err(error) => self.finish(context.now, &attempt, started, Ended::Failed(error)),
+            Err(error) => self.finish(context.now, &attempt, attempt.bound, started, Ended::Failed(error)),
         }
     }
 
-    fn finish(&mut self, now: Instant, attempt: &Attempt, started: Instant, how: Ended) {
-        let &Attempt { to, kind, bound, .. } = attempt;
-        self.finished.push(Finished { kind, to, started, took: now.since(started), bound, how });
+    fn finish(&mut self, now: Instant, attempt: &Attempt, bound: Duration, started: Instant, how: Ended) {
+        let &Attempt { to, kind, .. } = attempt;
+        let took = match (now.since(started), how) {
+            (took, Ended::Closed(CloseReason::TimedOut { over, .. })) if took > bound + self.slack => over,
+            (took, _) => took,
+        };
+        self.finished.push(Finished { kind, to, started, took, bound, how });
+    }
+
+    /// When an operation counts as overdue. A write may make some progress first, and its bound counts from the last.
+    fn overdue_at(&self, running: &Running) -> Instant {
+        let times = if running.connected { 2 } else { 1 };
+        running.started + (running.bound + self.slack) * times
     }
 
     fn end(&mut self, now: Instant, id: ConnId, how: Ended) {
         let Some(running) = self.running.remove(&id) else { return };
-        self.overdue_at.remove(&(running.started + running.attempt.bound + self.slack, id));
-        self.finish(now, &running.attempt, running.started, how);
+        self.overdue_at.remove(&(self.overdue_at(&running), id));
+        self.finish(now, &running.attempt, running.bound, running.started, how);
     }
 
     fn connected(&mut self, context: &mut AppContext<'_>, id: ConnId) {
-        let Some(running) = self.running.get_mut(&id) else { return };
+        let Some(mut running) = self.running.remove(&id) else { return };
+        self.overdue_at.remove(&(self.overdue_at(&running), id));
         match running.attempt.act {
             Act::Connect => {
-                self.end(context.now, id, Ended::Connected);
+                self.finish(context.now, &running.attempt, running.bound, running.started, Ended::Connected);
                 context.close(id);
             }
             Act::Write(bytes) => {
-                let span = running.attempt.bound + self.slack;
-                self.overdue_at.remove(&(running.started + span, id));
-                self.overdue_at.insert((context.now + span, id));
                 (running.started, running.connected, running.left) = (context.now, true, bytes);
+                running.bound = running.attempt.bound;
+                self.overdue_at.insert((self.overdue_at(&running), id));
+                self.running.insert(id, running);
                 self.write(context, id);
             }
         }

@@ -317,7 +317,7 @@ proptest! {
                     prop_assert!(control.cwnd() >= before);
                     prop_assert!(limited || control.cwnd() == before);
                     // No acknowledgment opens it faster than slow start's or by more than half.
-                    prop_assert!(control.cwnd() <= before + (before / 2).max(2 * mss) + 3 * mss);
+                    prop_assert!(control.cwnd() <= before + (before / 2).max(8 * mss) + 3 * mss);
                 }
                 Op::Recovery(flight, dup_acks, acked, left) => {
                     control.on_loss(now, flight, mss);

@@ -104,6 +104,8 @@ impl Synchronized {
         if timestamps::paws_reject(seen.value, self.rcv.ts_recent, age) {
             // RFC 7323, Section 5.3, R1: an ACK, and no further.
             self.answer_unacceptable(common, ctx, len);
+            // What is sent twice and comes late is old by its timestamp first.
+            self.report_known(common, header.seq, len);
             return Err(Outcome::discard(Discard::TcpPaws));
         }
         Ok(())
@@ -126,10 +128,7 @@ impl Synchronized {
         if header.seq.gt(self.rcv.edge) {
             return Outcome::discard(Discard::TcpOutOfWindow);
         }
-        if len > 0 {
-            // RFC 2883, Section 4.1: all of it was here before.
-            self.report_duplicate(common, header.seq, header.seq + len);
-        }
+        self.report_known(common, header.seq, len);
         // A keep-alive probe or a retransmission shows that the peer lives, if what it acknowledges can be.
         if header.flags.ack() && header.ack.ge(self.snd.una) && header.ack.le(self.snd.nxt) {
             common.heard_at = Stamp::new(ctx.now);

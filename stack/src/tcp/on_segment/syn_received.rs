@@ -5,7 +5,7 @@ use crate::tcp::connection::{Connection, Context};
 use crate::tcp::error::{CloseReason, ConnectError};
 use crate::tcp::handshake::Handshake;
 use crate::tcp::options;
-use crate::tcp::outcome::{Events, Outcome};
+use crate::tcp::outcome::{Events, Outcome, Reset};
 use crate::tcp::state::Phase;
 use crate::telemetry::Discard;
 use crate::wire::TcpHeader;
@@ -42,7 +42,7 @@ impl Connection {
         }
         if header.ack != syn.iss + 1 {
             let outcome = Outcome::discard(Discard::TcpAckUnacceptable);
-            return outcome.with_reset(header.ack, None);
+            return outcome.with_reset(Reset::answer(header));
         }
         if !again && !header.seq.in_window(syn.irs + 1, window.max(1)) {
             syn.pending = true;

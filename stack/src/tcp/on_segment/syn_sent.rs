@@ -5,7 +5,7 @@ use crate::tcp::connection::{Connection, Context};
 use crate::tcp::error::{CloseReason, ConnectError};
 use crate::tcp::handshake::Handshake;
 use crate::tcp::options;
-use crate::tcp::outcome::{Events, Outcome};
+use crate::tcp::outcome::{Events, Outcome, Reset};
 use crate::tcp::state::{Phase, SynReceived};
 use crate::telemetry::Discard;
 use crate::wire::TcpHeader;
@@ -24,7 +24,7 @@ impl Connection {
         if flags.ack() && !acks_syn {
             // First check: an ACK of something else gets an RST that its sender believes.
             let outcome = Outcome::discard(Discard::TcpAckUnacceptable);
-            return if flags.rst() { outcome } else { outcome.with_reset(header.ack, None) };
+            return if flags.rst() { outcome } else { outcome.with_reset(Reset::answer(header)) };
         }
         if flags.rst() {
             // Second check; without an ACK of our SYN anybody could have sent it.

@@ -38,14 +38,11 @@ impl Synchronized {
         if len > 0 {
             if common.orphan && (seq + len).gt(self.rcv.nxt) {
                 // RFC 9293, Section 3.6.1: nobody will ever read it, so the peer must learn that it is lost.
-                *outcome = self.abandon(CloseReason::DataAfterClose);
+                *outcome = self.abandon(CloseReason::DataAfterClose, common, ctx);
                 outcome.discard = Some(Discard::TcpAfterClose);
                 return;
             }
-            if seq.lt(self.rcv.nxt) {
-                // RFC 2883, Section 4.2: the part that was here before.
-                self.report_duplicate(common, seq, self.rcv.nxt.min(seq + len));
-            }
+            self.report_known(common, seq, len);
             if !self.trim(&mut seq, payload) {
                 self.rcv.ack_now = true;
                 outcome.discard = Some(Discard::TcpWindowOverrun);

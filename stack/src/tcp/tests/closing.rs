@@ -4,7 +4,7 @@ use super::harness::{ACK, FIN, Link, Net, RST, Solo, pattern};
 use crate::settings;
 use crate::tcp::{CloseReason, End, Events, Options, PeerOptions, TcpState};
 use crate::telemetry::Discard;
-use crate::wire::{SeqNum, TcpFlags};
+use crate::wire::{SeqNum, TcpFlags, Timestamps};
 use core::time::Duration;
 
 fn solo(options: &Options) -> Solo {
@@ -182,6 +182,23 @@ fn abort_resets_where_the_peer_may_not_know() {
         assert_eq!((solo.side.connection.deadline(), solo.side.connection.wants_transmit()), (None, false));
         let reaction = solo.give_next(ACK, b"");
         assert!(reaction.discard.is_some() || reaction.is_silent());
+    }
+}
+
+/// RFC 7323, Section 5.2: with the timestamps that were agreed, on an abort and on giving up alike.
+#[test]
+fn our_rst_carries_timestamps_where_they_are_agreed() {
+    for ts_recent in [None, Some(1000)] {
+        let peer = PeerOptions { mss: 1460, ts_recent, ..PeerOptions::default() };
+        let mut aborted = Solo::new(peer, &Options::default(), settings::Tcp::default());
+        let now = aborted.now;
+        let expected = ts_recent.map(|echo| Timestamps { value: now.as_millis() as u32, echo });
+        let rst = aborted.side.outcome(now, |c, ctx| c.abort(ctx)).expect("an RST");
+        assert_eq!(rst.header.options.timestamps, expected);
+        let mut orphan = Solo::new(peer, &Options::default(), settings::Tcp::default());
+        assert!(!close(&mut orphan));
+        let rst = orphan.give_next(ACK, b"nobody reads it").rst.expect("an RST");
+        assert_eq!(rst.header.options.timestamps, expected);
     }
 }
 

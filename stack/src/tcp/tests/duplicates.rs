@@ -70,6 +70,13 @@ fn of_a_segment_that_is_partly_new_the_old_part_is_reported() {
 }
 
 #[test]
+fn a_late_duplicate_that_is_old_by_its_timestamp_is_reported_too() {
+    let mut solo = after_4000(true, Some(1000));
+    solo.tsval = Some(900);
+    assert_eq!(report(&give(&mut solo, 3000, 3500)), (4000, vec![(3000, 3500)]));
+}
+
+#[test]
 fn it_takes_the_place_of_a_block_where_timestamps_leave_room_for_three() {
     let mut solo = after_4000(true, Some(1000));
     for start in [5000, 6000, 7000, 8000] {
@@ -110,5 +117,6 @@ fn a_link_that_duplicates_slows_nobody_down() {
     assert_eq!((info.retransmitted, info.ssthresh), (0, u32::MAX), "our sender takes no report for a loss");
     let reports =
         net.sent_by(1).filter(|s| s.header.options.sack.as_slice().iter().any(|b| b.1.le(s.header.ack)));
-    assert!(reports.count() > 10);
+    // Segments that arrive at one moment share an ACK, which has room for one report.
+    assert!(reports.count() >= 3);
 }

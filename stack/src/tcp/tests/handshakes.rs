@@ -113,7 +113,9 @@ fn segments_in_syn_sent_get_what_the_rfc_prescribes() {
         side.drain(NOW);
         let rst = side.input(NOW, &from_peer(flags, 5000, ack, b""));
         assert_eq!(side.discards.first().copied(), discard, "{flags:?} {ack}");
-        assert_eq!(rst.map(|r| (r.header.seq, r.header.flags)), reset.then_some((SeqNum(ack), RST)));
+        assert_eq!(rst.as_ref().map(|r| (r.header.seq, r.header.flags)), reset.then_some((SeqNum(ack), RST)));
+        let echo = reset.then_some(Timestamps { value: 0, echo: 5 });
+        assert_eq!(rst.and_then(|r| r.header.options.timestamps), echo, "RFC 7323, Section 5.2");
         assert_eq!(side.state(), state, "{flags:?} {ack}");
     }
     let mut side = started(&settings::Tcp::default());

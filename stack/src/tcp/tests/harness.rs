@@ -7,7 +7,7 @@ use crate::tcp::{
     Connection, Context, End, Events, Handshake, Options, Outcome, PeerOptions, Reset, TcpState,
 };
 use crate::telemetry::Discard;
-use crate::wire::{Addr, Endpoint, FlowKey, SeqNum, TcpFlags, TcpHeader, Timestamps};
+use crate::wire::{Addr, Endpoint, FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 use core::time::Duration;
 use std::net::Ipv4Addr;
 
@@ -85,7 +85,7 @@ impl Side {
         outcome.reset.map(|reset| self.rst(reset))
     }
 
-    fn rst(&self, Reset { seq, ack }: Reset) -> Segment {
+    fn rst(&self, Reset { seq, ack, timestamps }: Reset) -> Segment {
         let flow = self.connection.flow();
         let flags = if ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
         let header = TcpHeader {
@@ -94,6 +94,7 @@ impl Side {
             seq,
             ack: ack.unwrap_or_default(),
             flags,
+            options: TcpOptions { timestamps, ..TcpOptions::default() },
             ..TcpHeader::default()
         };
         Segment { header, data: Vec::new() }

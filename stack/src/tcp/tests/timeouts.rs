@@ -82,6 +82,7 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
             solo.give_next(ACK, b"");
         } else {
             assert!(sent[0].has(RST));
+            // RFC 5961, Section 3.2: only there does the peer believe it.
             assert_eq!(sent[0].header.seq, SeqNum(1001), "within the closed window, before the probe's byte");
         }
     }

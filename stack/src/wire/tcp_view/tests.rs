@@ -332,7 +332,9 @@ proptest! {
 
 #[test]
 fn the_sum_from_the_fields_is_that_of_the_bytes() {
-    for (flags, timestamps, blocks) in [(0x18, false, 0), (0x10, true, 0), (0x12, true, 0), (0x02, false, 0), (0x10, true, 2)] {
+    for (flags, timestamps, blocks) in
+        [(0x18, false, 0), (0x10, true, 0), (0x12, true, 0), (0x02, false, 0), (0x10, true, 2)]
+    {
         let mut header = TcpHeader {
             src_port: 0xfffe,
             dst_port: 80,
@@ -343,7 +345,8 @@ fn the_sum_from_the_fields_is_that_of_the_bytes() {
             urgent: 7,
             ..TcpHeader::default()
         };
-        header.options.timestamps = timestamps.then_some(Timestamps { value: 0xffff_fff0, echo: 0x1234_5678 });
+        header.options.timestamps =
+            timestamps.then_some(Timestamps { value: 0xffff_fff0, echo: 0x1234_5678 });
         for i in 0..blocks {
             header.options.sack.push(SeqNum(i * 100), SeqNum(i * 100 + 50));
         }
