@@ -20,10 +20,11 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const USAGE: &str = "usage: bench [NAME...] [--json] [--check] [--native PROGRAM] [--alone]";
+const USAGE: &str = "usage: bench [NAME...] [--json] [--check] [--native PROGRAM] [--alone] [--short]";
 
 fn main() -> ExitCode {
-    let (mut names, mut json, mut check, mut native, mut alone) = (Vec::new(), false, false, None, false);
+    let (mut names, mut json, mut check, mut native, mut alone, mut short) =
+        (Vec::new(), false, false, None, false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             "--check" => check = true,
             "--native" => native = arguments.next(),
             "--alone" => alone = true,
+            "--short" => short = true,
             name if SUBJECTS.iter().any(|(subject, _)| *subject == name) => names.push(argument),
             other => {
                 let subjects: Vec<&str> = SUBJECTS.iter().map(|(name, _)| *name).collect();
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
         }
     }
     let native = native.and_then(|program| peer::Native::start(Path::new(&program)));
-    let mut run = Run { report: Report::new(json), native, alone };
+    let mut run = Run { report: Report::new(json), native, alone, short };
     for (name, measure) in SUBJECTS {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             measure(&mut run);

@@ -20,8 +20,8 @@ pub fn connect(run: &mut Run) {
     assert!(full.counters.time_wait_retired > 0, "the oldest record retires");
     let (mut rates, mut peers, mut natives) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        rates.push(COUNT as f64 / ours.run(COUNT));
-        let question = Question::ConnectClose(COUNT);
+        rates.push(run.count(COUNT) as f64 / ours.run(run.count(COUNT)));
+        let question = Question::ConnectClose(run.count(COUNT));
         peers.extend(run.peer(question));
         natives.extend(run.native(question).unwrap_or_default());
     }

@@ -17,9 +17,16 @@ pub struct Run {
     pub native: Option<Native>,
     /// Ours alone, for a profiler: peers and floor are left out.
     pub alone: bool,
+    /// A fiftieth of the work, to try something out.
+    pub short: bool,
 }
 
 impl Run {
+    /// `count`, or the share of it that a short run does.
+    pub fn count(&self, count: usize) -> usize {
+        if self.short { count / 50 } else { count }
+    }
+
     /// smoltcp's answer in this process; nothing where ours run alone.
     pub fn peer(&mut self, question: Question) -> Vec<f64> {
         if self.alone { Vec::new() } else { question.answer() }

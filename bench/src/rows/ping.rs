@@ -14,8 +14,8 @@ pub fn ping(run: &mut Run) {
     for size in [1, 64] {
         let mut columns: [Vec<f64>; 9] = Default::default();
         for _ in 0..ROUNDS {
-            let ours = ping_pong(size, TRIPS);
-            let question = Question::PingPong(size, TRIPS, 0);
+            let ours = ping_pong(size, run.count(TRIPS));
+            let question = Question::PingPong(size, run.count(TRIPS), 0);
             let peer = run.peer(question);
             let answers =
                 [vec![ours.rate, ours.p50, ours.p99], peer, run.native(question).unwrap_or_default()];
@@ -43,6 +43,6 @@ pub fn ping(run: &mut Run) {
         }
     }
     let floor = run.floor(|| 1e9 / floor::ping_pong_random(1));
-    let ours = ping_pong(64, TRIPS).rate;
+    let ours = ping_pong(64, run.count(TRIPS)).rate;
     run.report.add(Row::new("round trip: 64 B, round trips", ours, "1/s").beside(floor, "floor"));
 }

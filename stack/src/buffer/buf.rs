@@ -103,15 +103,7 @@ impl Buf {
     /// Asks the processor to fetch the header and the first bytes of a frame that will be looked at soon.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a prefetch reads nothing that shows, whatever the address.
-        unsafe {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let place = self.header.as_ptr().cast::<i8>();
-            for line in 0..4 {
-                _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(line * 64));
-            }
-        }
+        prefetch_lines::<4>(self.header.as_ptr().cast());
     }
 
     /// The live bytes.
@@ -251,6 +243,29 @@ impl Buf {
     pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Self {
         Self { header }
     }
+}
+
+/// Asks the processor to fetch all lines of `value`, which will be looked at soon: one wait instead of one for each line.
+#[inline]
+pub(crate) fn prefetch<T>(value: &T) {
+    let place = core::ptr::from_ref(value).cast();
+    match size_of::<T>() {
+        0..=256 => prefetch_lines::<4>(place),
+        257..=384 => prefetch_lines::<6>(place),
+        _ => prefetch_lines::<8>(place),
+    }
+}
+
+#[inline]
+fn prefetch_lines<const LINES: usize>(place: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in 0..LINES {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that shows, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(line * 64).cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
 }
 
 impl Drop for Buf {

@@ -7,6 +7,7 @@ pub mod pool;
 pub mod receive_queue;
 pub mod send_queue;
 
+pub(crate) use buf::prefetch;
 pub use buf::{Buf, Checksum, Offload};
 pub use device::{Capabilities, Device, Readiness, Received, Simulated};
 pub use pool::{Pool, SizeClass};

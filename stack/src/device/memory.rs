@@ -185,6 +185,9 @@ impl Device for MemoryDevice {
     }
 
     fn transmit(&mut self, from: &mut VecDeque<Buf>, pool: &mut Pool) -> io::Result<()> {
+        if from.is_empty() {
+            return Ok(());
+        }
         self.reclaim(pool);
         if self.outbound.is_abandoned() {
             return match self.peer_gone {

@@ -16,6 +16,6 @@ pub use interface::{AddressError, Destination, Interface, InterfaceAddress, Remo
 pub use neighbor::{ArpOutcome, NeighborAction, NeighborFailure, NeighborId, Neighbors, Resolution};
 pub use pmtu::{PathMtu, PathMtus, TooBig};
 pub use prefix::{Class, Prefix};
-pub use receive::{Arrival, Delivery, receive};
+pub use receive::{Arrival, Delivery, receive, receive_known};
 pub use route::{Hop, Route, RouteError, Routes};
 pub use send::{Identifications, Ipv4Template};

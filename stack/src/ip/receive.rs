@@ -47,22 +47,34 @@ pub fn receive(
     packet: &[u8],
     arrival: Arrival,
 ) -> Result<Delivery, Discard> {
+    receive_known(interface, settings, packet, arrival, &mut None)
+}
+
+/// As [`receive`]. `known` is a pair of source and destination that the same interface, unchanged, found good in a frame to
+/// our own address; packets come in trains, and of a train only the first is checked against all our networks.
+///
+/// # Errors
+/// As [`receive`].
+#[inline]
+pub fn receive_known(
+    interface: &Interface,
+    settings: &settings::Ip,
+    packet: &[u8],
+    arrival: Arrival,
+    known: &mut Option<(Addr, Addr)>,
+) -> Result<Delivery, Discard> {
     // RFC 1122, Sections 3.2.1.1 and 3.2.1.2: another version or a wrong checksum is discarded silently.
     let view = Ipv4View::parse(packet).map_err(|_| Discard::IpMalformed)?;
     if !view.checksum_ok() {
         return Err(Discard::IpChecksum);
     }
     let (src, dst) = (Addr::v4(view.src()), Addr::v4(view.dst()));
-    match (interface.destination(dst), arrival) {
-        (Destination::Ours, Arrival::Unicast | Arrival::Loop) => {}
-        // RFC 1122, Section 3.3.6: a frame to all stations must carry a broadcast or multicast packet.
-        (Destination::Ours, Arrival::Group) => return Err(Discard::IpBroadcast),
-        // Nothing here serves groups; echo to a group may be ignored (RFC 1122, Section 3.2.2.6).
-        (Destination::Broadcast | Destination::Multicast, _) => return Err(Discard::IpBroadcast),
-        // RFC 1122, Section 3.2.1.3; a host does not forward (Section 3.1).
-        (Destination::Other, _) => return Err(Discard::IpNotForUs),
+    if !(arrival == Arrival::Unicast && *known == Some((src, dst))) {
+        check_addresses(interface, src, dst, arrival)?;
+        if arrival == Arrival::Unicast {
+            *known = Some((src, dst));
+        }
     }
-    interface.check_source(src, arrival == Arrival::Loop)?;
     match view.source_route().map_err(|_| Discard::IpOptions)? {
         SourceRoute::Absent => {}
         SourceRoute::Completed if !settings.source_routing_refused => {}
@@ -80,6 +92,19 @@ pub fn receive(
         traffic_class: view.header().traffic_class,
         payload: view.header_len()..view.total_len(),
     })
+}
+
+fn check_addresses(interface: &Interface, src: Addr, dst: Addr, arrival: Arrival) -> Result<(), Discard> {
+    match (interface.destination(dst), arrival) {
+        (Destination::Ours, Arrival::Unicast | Arrival::Loop) => {}
+        // RFC 1122, Section 3.3.6: a frame to all stations must carry a broadcast or multicast packet.
+        (Destination::Ours, Arrival::Group) => return Err(Discard::IpBroadcast),
+        // Nothing here serves groups; echo to a group may be ignored (RFC 1122, Section 3.2.2.6).
+        (Destination::Broadcast | Destination::Multicast, _) => return Err(Discard::IpBroadcast),
+        // RFC 1122, Section 3.2.1.3; a host does not forward (Section 3.1).
+        (Destination::Other, _) => return Err(Discard::IpNotForUs),
+    }
+    interface.check_source(src, arrival == Arrival::Loop)
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ impl Shard {
     ) -> Option<crate::base::Id> {
         let deadline = connection.deadline();
         let slot = Slot {
+            armed: deadline.unwrap_or(crate::base::Instant::FAR_FUTURE),
             connection,
             hop: None,
             waits_for_neighbor: false,

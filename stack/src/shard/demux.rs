@@ -6,7 +6,7 @@ use super::table::{Entry, FlowHash, Keys};
 use super::{Shard, Slot};
 use crate::admission::{Admission, CookieOutcome, HalfOpenId, HalfOpenOutcome, Removed, Syn, Verdict};
 use crate::base::{Id, Slab};
-use crate::buffer::Buf;
+use crate::buffer::{Buf, prefetch};
 use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
 use crate::tcp::{Connection, Context, Handshake, Reset};
 use crate::telemetry::Discard;
@@ -33,7 +33,12 @@ impl Keys for Stores<'_> {
     #[inline]
     fn key(&self, entry: Entry) -> Option<&FlowKey> {
         match entry {
-            Entry::Connection(place) => self.connections.at(place).map(|slot| slot.connection.flow()),
+            Entry::Connection(place) => {
+                let slot = self.connections.at(place)?;
+                // Among a million connections it is in no cache, and all of it is about to be used.
+                prefetch(slot);
+                Some(slot.connection.flow())
+            }
             Entry::HalfOpen(place) => self.admission.flow_at(place),
             Entry::TimeWait(place) => self.time_wait.get(place).map(|record| &record.flow),
         }

@@ -4,7 +4,7 @@ use super::connect::neighbor_silent;
 use super::table::Entry;
 use super::{Defect, Shard, Token};
 use crate::admission::{Due, Removed};
-use crate::base::Id;
+use crate::base::{Id, Instant};
 use crate::ip::NeighborAction;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
@@ -40,6 +40,7 @@ impl Shard {
     fn expire_connections(&mut self, budget: &mut u32) {
         while let Some(index) = self.wheel.poll(self.now, budget) {
             let Some(slot) = self.connections.at_mut(index) else { continue };
+            slot.armed = Instant::FAR_FUTURE;
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,

@@ -148,6 +148,8 @@ pub struct Shard {
     pub(crate) prfs: Prfs,
     pub(crate) rng: Rng,
     pub(crate) interface: Interface,
+    /// Source and destination of the last good packet; the interface never changes after it was made.
+    pub(crate) known_pair: Option<(Addr, Addr)>,
     pub(crate) routes: Timed<Routes>,
     pub(crate) neighbors: Timed<Neighbors>,
     pub(crate) path_mtus: Timed<PathMtus>,
@@ -229,6 +231,7 @@ impl Shard {
             },
             rng: secrets.rng("shard"),
             interface,
+            known_pair: None,
             routes: Timed::new(table),
             neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
             path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),

@@ -78,7 +78,13 @@ impl Shard {
     }
 
     fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Result<(), (Buf, Discard)> {
-        let delivery = match ip::receive(&self.interface, &self.settings.ip, frame.data(), arrival) {
+        let delivery = match ip::receive_known(
+            &self.interface,
+            &self.settings.ip,
+            frame.data(),
+            arrival,
+            &mut self.known_pair,
+        ) {
             Ok(delivery) => delivery,
             Err(reason) => return Err((frame, reason)),
         };

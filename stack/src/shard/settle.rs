@@ -3,6 +3,7 @@
 use super::slot::{Owner, Pending};
 use super::table::Entry;
 use super::{Shard, Token};
+use crate::base::Instant;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
@@ -52,12 +53,23 @@ impl Shard {
     pub(crate) fn touch(&mut self, index: u32) {
         // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
         let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
-        if let Some(deadline) = slot.connection.deadline() {
+        if let Some(deadline) = slot.connection.deadline().filter(|deadline| *deadline < slot.armed) {
+            slot.armed = deadline;
             self.wheel.arm(index, deadline);
         }
         if !slot.queued && slot.connection.wants_transmit() {
             slot.queued = true;
             self.ready.push_back(index);
+        }
+    }
+
+    /// Re-arms the timer of a connection that has nothing to send.
+    #[inline]
+    pub(crate) fn arm(&mut self, index: u32) {
+        let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
+        if let Some(deadline) = slot.connection.deadline().filter(|deadline| *deadline < slot.armed) {
+            slot.armed = deadline;
+            self.wheel.arm(index, deadline);
         }
     }
 
@@ -92,6 +104,7 @@ impl Shard {
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
+        slot.armed = Instant::FAR_FUTURE;
         self.wheel.cancel(index);
         let reason = match end {
             End::TimeWait(record) => {

@@ -24,17 +24,26 @@ pub(crate) enum Via {
 impl Shard {
     /// Lets ready connections send, then gives the frames to the device.
     pub(crate) fn transmit<D: Device>(&mut self, device: &mut D) -> io::Result<()> {
+        if !self.ready.is_empty() {
+            self.send_ready();
+        }
+        device.transmit(&mut self.queues.transmit, &mut self.pool)
+    }
+
+    fn send_ready(&mut self) {
         let budget = self.settings.limits.transmit_budget as usize;
         let room = (self.settings.limits.transmit_queue as usize).saturating_sub(self.queues.transmit.len());
         let mut left = budget.min(room);
         // Each ready connection sends a share, so that one with much to send cannot hold up the others.
-        let share = (left / self.ready.len().max(1)).max(4);
+        let share = match self.ready.len() {
+            0 | 1 => left,
+            ready => (left / ready).max(4),
+        };
         while left > 0 {
             let Some(index) = self.ready.pop_front() else { break };
             let sent = self.send_from(index, share.min(left));
             left = left.saturating_sub(sent.max(1));
         }
-        device.transmit(&mut self.queues.transmit, &mut self.pool)
     }
 
     /// Lets a connection that has ended send what it still owes, a bounded number of segments.
@@ -63,7 +72,10 @@ impl Shard {
                 memory_low: self.memory_low,
             };
             let super_segment = self.capabilities.segmentation.saturating_sub(120);
-            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else { break };
+            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
+                self.arm(index);
+                return sent;
+            };
             let frame = segment_frame(
                 &mut self.pool,
                 &flow,

@@ -97,6 +97,17 @@ impl FrameSender {
     }
 
     fn push(&mut self, from: &mut VecDeque<Buf>, wanted: usize) -> usize {
+        if wanted == 1 {
+            // One frame at a time is the rule in an exchange of short messages, and cheaper without a chunk.
+            return match from.pop_front().map(|frame| self.ring.push(frame)) {
+                Some(Ok(())) => 1,
+                Some(Err(rtrb::PushError::Full(frame))) => {
+                    from.push_front(frame);
+                    0
+                }
+                None => 0,
+            };
+        }
         let n = self.ring.slots().min(wanted);
         if n == 0 {
             return 0;

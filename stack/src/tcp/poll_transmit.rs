@@ -42,7 +42,7 @@ impl Connection {
         match &self.phase {
             Phase::SynSent(syn) => syn.pending,
             Phase::SynReceived(syn) => syn.pending,
-            Phase::Synchronized(s) => s.next(&self.common, 0) != Next::Nothing,
+            Phase::Synchronized(s) => !s.is_quiet(&self.common) && s.next(&self.common, 0) != Next::Nothing,
             Phase::Closed => false,
         }
     }
@@ -92,6 +92,15 @@ impl Synchronized {
             rare.reassembly.as_ref(),
             if self.snd.flags.has(Flags::TIMESTAMPS) { 3 } else { 4 },
         )
+    }
+
+    /// Whether there is nothing to send for a reason that is seen at a glance: what most calls find.
+    #[inline]
+    fn is_quiet(&self, common: &Common) -> bool {
+        let snd = &self.snd;
+        let unusual = snd.mode != Mode::Open || snd.flags.has(Flags::HEAD) || snd.flags.has(Flags::PROBE);
+        let to_send = snd.unsent() > 0 || snd.fin == Fin::Queued || self.rcv.ack_now;
+        !unusual && !to_send && common.rare.is_none()
     }
 
     #[inline]
@@ -196,6 +205,9 @@ impl Synchronized {
         ctx: &mut Context<'_>,
         max_super: usize,
     ) -> Option<Outgoing> {
+        if self.is_quiet(common) {
+            return None;
+        }
         let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
         if self.urgent_ahead(common) {
             // The pointer counts from each segment's own sequence number: a device cannot cut what carries one.

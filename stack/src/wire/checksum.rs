@@ -16,7 +16,7 @@ use super::Addr;
 
 /// Below this length the run-time choice of instructions costs more than it gives.
 #[cfg(target_arch = "x86_64")]
-const VECTOR_FROM: usize = 96;
+const VECTOR_FROM: usize = 48;
 
 /// The partial sum of `bytes`, folded to 16 bits, not inverted.
 #[inline]
