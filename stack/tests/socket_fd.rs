@@ -1,6 +1,7 @@
 //! Both drivers on devices with a file descriptor: frames are the datagrams of a socket pair, of which few fit at once, so
 //! that the devices are without room again and again.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
