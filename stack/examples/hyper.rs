@@ -32,6 +32,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     tokio::spawn(connection);
     for path in ["/", "/again"] {
         let request = Request::get(path).header("host", "10.0.0.1").body(Full::<Bytes>::default())?;
+        // The connection is ready for the next request once its task has seen the end of the last response.
+        sender.ready().await?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

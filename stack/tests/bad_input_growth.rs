@@ -83,3 +83,30 @@ fn connections_that_are_reset_while_they_wait_to_be_accepted_give_their_memory_b
     assert_eq!((snapshot.connections, snapshot.orphans, snapshot.memory.buffers), (0, 0, 0));
     assert_eq!(wire.host.idle_state(), (0, 0));
 }
+
+#[test]
+fn a_first_window_of_data_waits_for_the_neighbour_and_is_lost_to_nobody() {
+    let mut wire = Wire::new(Settings::default());
+    wire.stations.clear();
+    let (_, peer, id) = connected(&mut wire, 40_000);
+    wire.host.write(id, &[1; 14_000]).unwrap();
+    wire.run(ms(700));
+    assert_eq!(wire.segments(), []);
+    wire.stations.insert(*peer.me.ip(), peer.mac);
+    wire.run(secs(1));
+    let sent = wire.timed_segments();
+    // Nagle's algorithm keeps the last piece.
+    let at_once =
+        sent.iter().filter(|(at, segment)| *at == sent[0].0 && segment.payload.len() == 1460).count();
+    assert_eq!(at_once, 9);
+    // One whose neighbour stays silent goes on trying, as an established connection does.
+    wire.stations.clear();
+    let mut other = Peer::new(40_001, 80);
+    other.me.set_ip([192, 0, 2, 9].into());
+    let answer = other.syn(&mut wire, TcpOptions::default());
+    other.learn(&answer[0]);
+    other.send(&mut wire, ACK, &[]);
+    wire.host.write(id, b"x").unwrap();
+    wire.run(secs(10));
+    assert_eq!(wire.host.state(id), synward::tcp::TcpState::Established);
+}

@@ -178,6 +178,29 @@ async fn a_reader_that_does_not_read_bounds_the_memory_on_both_sides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_smallest_buffers_are_slow_and_lose_nothing() {
+    let (server, client) = stacks();
+    let socket = TcpSocket::new_v4(&server).unwrap();
+    socket.bind("192.0.2.1:80".parse().unwrap()).unwrap();
+    socket.set_recv_buffer_size(1).unwrap();
+    let listener = socket.listen(4).await.unwrap();
+    let socket = TcpSocket::new_v4(&client).unwrap();
+    socket.set_send_buffer_size(1).unwrap();
+    let mut near = socket.connect("192.0.2.1:80".parse().unwrap()).await.unwrap();
+    let (mut far, _) = listener.accept().await.unwrap();
+    let data: Vec<u8> = (0..200_000_u32).map(|i| (i ^ (i >> 8)) as u8).collect();
+    let sent = data.clone();
+    tokio::spawn(async move {
+        for piece in sent.chunks(7001) {
+            near.write_all(piece).await.unwrap();
+        }
+    });
+    let mut got = Vec::new();
+    in_time(far.read_to_end(&mut got)).await.unwrap();
+    assert!(got == data);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_accept_queue_answers_no_syn_until_the_application_accepts() {
     let (server, client) = stacks();
     let socket = TcpSocket::new_v4(&server).unwrap();

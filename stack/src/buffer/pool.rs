@@ -86,13 +86,17 @@ impl Pool {
         // What is larger than the largest class never comes from the free ones.
         if need <= class.capacity() {
             if let Some(mut buf) = self.free[class as usize].pop() {
-                self.held -= buf.memory();
+                let memory = buf.memory();
+                self.held -= memory;
+                self.outstanding += memory;
                 buf.reset(HEADROOM);
                 return buf;
             }
         }
         self.allocated += 1;
-        Buf::new(class.capacity().max(need), HEADROOM)
+        let buf = Buf::new(class.capacity().max(need), HEADROOM);
+        self.outstanding += buf.memory();
+        buf
     }
 
     /// Gives a buffer back.
@@ -169,6 +173,12 @@ impl Pool {
         self.outstanding = self.outstanding.saturating_sub(buf.memory());
     }
 
+    /// As [`Pool::forget`] for buffers of `bytes` in all.
+    #[inline]
+    pub fn forget_bytes(&mut self, bytes: usize) {
+        self.outstanding = self.outstanding.saturating_sub(bytes);
+    }
+
     /// Bytes of buffers in use: taken or adopted, and neither put back nor forgotten.
     pub fn outstanding(&self) -> usize {
         self.outstanding
@@ -183,6 +193,24 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_or_adopted_is_in_use_until_it_is_put_back_or_forgotten() {
+        let mut pool = Pool::new(1 << 20);
+        let (first, second) = (pool.take(100), pool.take(1500));
+        let foreign = Buf::new(2048, HEADROOM);
+        assert_eq!(pool.outstanding(), first.memory() + second.memory());
+        pool.adopt(&foreign);
+        pool.forget(&first);
+        assert_eq!(pool.outstanding(), second.memory() + foreign.memory());
+        pool.put(second);
+        pool.put(foreign);
+        assert_eq!(pool.outstanding(), 0);
+        let again = pool.take(1500);
+        assert_eq!(pool.outstanding(), again.memory());
+        pool.forget_bytes(again.memory());
+        assert_eq!(pool.outstanding(), 0);
+    }
 
     #[test]
     fn a_buffer_given_back_is_used_again_and_the_limit_holds() {

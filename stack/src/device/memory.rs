@@ -117,7 +117,10 @@ impl MemoryDevice {
 
     /// Takes the buffers that came back.
     fn reclaim(&mut self, pool: &mut Pool) {
-        self.refill.receive(usize::MAX, |buf| pool.put(buf));
+        self.refill.receive(usize::MAX, |buf| {
+            pool.adopt(&buf);
+            pool.put(buf);
+        });
     }
 
     /// Gives spare buffers for those that came with frames, as many as the pool has.
@@ -179,6 +182,7 @@ impl Device for MemoryDevice {
             if let Some(owed) = class.and_then(|class| owed.get_mut(class)) {
                 *owed = owed.saturating_add(1);
             }
+            pool.adopt(&buf);
             into.push_back(buf);
         });
         self.repay(pool);
@@ -204,16 +208,19 @@ impl Device for MemoryDevice {
                 }
             };
         }
-        let mut at = 0;
+        let (mut at, mut waiting) = (0, 0);
         while let Some(frame) = from.get_mut(at) {
             if self.admit(frame) {
                 at += 1;
+                waiting += frame.memory();
             } else if let Some(frame) = from.remove(at) {
                 self.refused += 1;
                 pool.put(frame);
             }
         }
         self.outbound.send(from, usize::MAX);
+        // What went is the other end's from here on.
+        pool.forget_bytes(waiting.saturating_sub(from.iter().map(Buf::memory).sum()));
         Ok(())
     }
 

@@ -42,9 +42,9 @@ impl<D: Device> Engine<D> {
         Self { shard, device, wakes: WakeList::new(), ending, last_turns: LAST_TURNS }
     }
 
-    /// Takes one turn at the time `now`, and wakes whom it concerns. Never panics, whatever shard and device do.
-    pub(super) fn step(&mut self, now: Instant) -> Next {
-        let began = time::Instant::now();
+    /// Takes one turn at the time `now`, which began at `began` by the system's clock, and wakes whom it concerns. Never
+    /// panics, whatever shard and device do.
+    pub(super) fn step(&mut self, now: Instant, began: time::Instant) -> Next {
         let dropped = self.ending.dropped.take();
         let (shard, device) = (&mut self.shard, &mut self.device);
         let result = catch_unwind(AssertUnwindSafe(|| {

@@ -59,13 +59,16 @@ impl Source {
 
 fn run<D: Device>(source: &Source, mut engine: Engine<D>) {
     let origin = time::Instant::now();
-    let clock = || Instant::from_nanos(u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    let at = |clock: time::Instant| {
+        Instant::from_nanos(u64::try_from((clock - origin).as_nanos()).unwrap_or(u64::MAX))
+    };
     loop {
-        match engine.step(clock()) {
+        let began = time::Instant::now();
+        match engine.step(at(began), began) {
             Next::Ended => return,
             Next::Again => {}
             Next::Wait { deadline, blocked } => {
-                let timeout = deadline.map(|at| at.since(clock()));
+                let timeout = deadline.map(|deadline| deadline.since(at(time::Instant::now())));
                 if timeout == Some(Duration::ZERO) {
                     continue;
                 }

@@ -84,6 +84,16 @@ impl PathMtus {
         PathMtu { mtu: path.mtu.min(hop.mtu), ..path }
     }
 
+    /// Whether packets to `destination` carry DF: always while paths are discovered, but on one below [`FLOOR`].
+    #[inline]
+    pub fn dont_fragment(&self, now: Instant, destination: Addr) -> bool {
+        if self.entries.is_empty() {
+            return self.enabled;
+        }
+        let learned = self.entries.get(&bits(destination)).filter(|entry| now < entry.until);
+        learned.is_none_or(|entry| entry.path.dont_fragment)
+    }
+
     /// Takes a verified "fragmentation needed" (see the module's contract). Gives the new estimate where it is lower; an
     /// estimate is never raised (RFC 1191, Section 3).
     pub fn on_too_big(

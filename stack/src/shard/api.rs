@@ -92,6 +92,19 @@ impl Shard {
         self.with(id, |connection, context| connection.write(context, bytes))
     }
 
+    /// As [`Shard::write`], and marks the last byte as urgent (RFC 6093: a mark in the stream, no channel of its own).
+    ///
+    /// # Errors
+    /// As [`Shard::write`].
+    pub fn write_urgent(&mut self, id: ConnId, bytes: &[u8]) -> Result<usize, IoError> {
+        self.with(id, |connection, context| connection.write_urgent(context, bytes))
+    }
+
+    /// Bytes from the next one to be read up to the peer's urgent mark, which stands behind its last urgent byte.
+    pub fn urgent_mark(&self, id: ConnId) -> Option<usize> {
+        self.connections.get(id.id)?.connection.urgent_mark()
+    }
+
     /// Reads into `out`; `Ok(0)` is the end of the stream.
     ///
     /// # Errors

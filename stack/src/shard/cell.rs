@@ -24,6 +24,8 @@ pub(crate) struct Attached {
     given: u32,
     /// Memory of the buffers given to the cell and not consumed, as far as bytes tell.
     charged: u32,
+    /// Memory of chunks that the application may have queued.
+    window: u32,
     /// The FIN behind the queued chunks was asked for.
     finished: bool,
 }
@@ -34,7 +36,7 @@ const _: () = assert!(size_of::<Slot>() + 16 + 192 + 64 <= 1024);
 
 impl Attached {
     pub(crate) fn new(half: ShardHalf<Failure>) -> Self {
-        Self { half, consumed: 0, given: 0, charged: 0, finished: false }
+        Self { half, consumed: 0, given: 0, charged: 0, window: 0, finished: false }
     }
 
     /// Bytes consumed since the last look, and the memory that goes with them.
@@ -198,7 +200,7 @@ impl Shard {
         if freed > 0 {
             cell.half.grant(freed);
             // Less is not worth a wake-up: then there are chunks that wait here, and their turn brings the rest.
-            if cell.half.credit() >= SEND_WINDOW / 2 || empty {
+            if cell.half.credit() >= cell.window / 2 || empty {
                 cell.half.notify_writable(&mut self.wakes);
             }
         }
@@ -372,7 +374,8 @@ const MOST_LENT: i64 = 1 << 16;
 
 fn grant_all(cell: &mut Attached, options: &crate::tcp::Options) {
     let least = SizeClass::Small.capacity() as u32;
-    cell.half.grant(options.send_buffer_max.unwrap_or(SEND_WINDOW).clamp(least, SEND_WINDOW));
+    cell.window = options.send_buffer_max.unwrap_or(SEND_WINDOW).clamp(least, SEND_WINDOW);
+    cell.half.grant(cell.window);
 }
 
 /// The class of a buffer; one that no class made counts with the largest.

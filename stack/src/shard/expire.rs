@@ -6,7 +6,7 @@ use super::{Defect, Shard, Token};
 use crate::admission::{Due, Removed};
 use crate::base::{Id, Instant};
 use crate::ip::NeighborAction;
-use crate::tcp::Context;
+use crate::tcp::{Context, TcpState};
 use crate::telemetry::Discard;
 use crate::wire::{Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, Mac};
 
@@ -69,10 +69,13 @@ impl Shard {
                         self.send_held(frame, mac);
                     }
                     // `poll` gives the same neighbour again until all its waiters are told: a budget may end in between.
-                    while *budget > 0 {
-                        let Some(token) = self.neighbors.next_waiter(id) else { break };
-                        *budget -= 1;
+                    // One at least, or a budget of one would never come to the second.
+                    while let Some(token) = self.neighbors.next_waiter(id) {
                         self.neighbor_resolved(Token::unpack(token), id);
+                        if *budget == 0 {
+                            break;
+                        }
+                        *budget -= 1;
                     }
                 }
                 NeighborAction::Failed { id, addr, failure, held } => {
@@ -85,10 +88,12 @@ impl Shard {
                         self.discards.count(Discard::NeighborUnreachable);
                         self.pool.put(frame);
                     }
-                    while *budget > 0 {
-                        let Some(token) = self.neighbors.next_waiter(id) else { break };
-                        *budget -= 1;
+                    while let Some(token) = self.neighbors.next_waiter(id) {
                         self.neighbor_failed(Token::unpack(token), neighbor_silent(addr, &failure));
+                        if *budget == 0 {
+                            break;
+                        }
+                        *budget -= 1;
                     }
                 }
             }
@@ -119,8 +124,13 @@ impl Shard {
     fn neighbor_failed(&mut self, token: Token, error: crate::tcp::ConnectError) {
         match token {
             Token::Connection(id) => {
-                if let Some(index) = self.waiter(id) {
-                    self.fail_connect(index, error);
+                let Some(index) = self.waiter(id) else { return };
+                let Some(slot) = self.connections.at_mut(index) else { return };
+                slot.waits_for_neighbor = false;
+                match slot.connection.state() {
+                    TcpState::SynSent => self.fail_connect(index, error),
+                    // RFC 1122, Section 4.2.3.9: it never ends what is established; retransmission goes on and has its own end.
+                    _ => self.unroutable(index),
                 }
             }
             Token::Ping(index) => self.ping_neighbor_failed(index, &error),

@@ -37,7 +37,7 @@ use crate::admission::Admission;
 use crate::base::rate::SharedBudget;
 use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
 use crate::buffer::{Buf, Capabilities, Pool};
-use crate::ip::{self, Interface, Neighbors, PathMtus, Routes};
+use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Routes};
 use crate::settings::Settings;
 use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
@@ -153,6 +153,7 @@ pub struct Shard {
     pub(crate) known_pair: Option<(Addr, Addr)>,
     pub(crate) routes: Timed<Routes>,
     pub(crate) neighbors: Timed<Neighbors>,
+    pub(crate) identifications: Identifications,
     pub(crate) path_mtus: Timed<PathMtus>,
     pub(crate) icmp_budget: SharedBudget,
     pub(crate) reset_budget: SharedBudget,
@@ -235,6 +236,7 @@ impl Shard {
             known_pair: None,
             routes: Timed::new(table),
             neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
+            identifications: Identifications::new(secrets.prf("identifications")),
             path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),
             icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
             reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),

@@ -1,12 +1,13 @@
 //! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
 
-use super::{Shard, train};
+use super::{Shard, Token, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
 use crate::tcp::Context;
 use crate::telemetry::Discard;
 use crate::wire::{
-    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Mac, TcpHeader, checksum, tcp_view,
+    Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
+    tcp_view,
 };
 use std::io;
 
@@ -62,6 +63,14 @@ impl Shard {
             self.unroutable(index);
             return 0;
         };
+        if let Via::Pending(neighbor) = via {
+            // One that has ended has nothing left to wait with: its last segment is held.
+            if self.connections.at(index).is_some_and(|slot| slot.in_table) {
+                return self.wait_to_send(index, neighbor);
+            }
+        }
+        // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
+        let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
@@ -72,9 +81,11 @@ impl Shard {
                 memory_low: self.memory_low,
             };
             let super_segment = match (self.capabilities.segmentation, via) {
-                // Cut here, as far as the budget goes.
-                (0, Via::Station(_)) => slot.connection.segment_size() * (most - sent).min(train::SEGMENTS),
-                (0, Via::Pending(_) | Via::Loop) => 0,
+                // Cut here, as far as the budget goes. A packet that routers may cut needs an identification of its own.
+                (0, Via::Station(_)) if whole => {
+                    slot.connection.segment_size() * (most - sent).min(train::SEGMENTS)
+                }
+                (0, _) => 0,
                 (most, _) => most.saturating_sub(120),
             };
             let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
@@ -86,7 +97,7 @@ impl Shard {
                 sent += self.send_train(index, &flow, &outgoing, mac).max(1);
                 continue;
             }
-            let frame = segment_frame(
+            let mut frame = segment_frame(
                 &mut self.pool,
                 &flow,
                 &outgoing.header,
@@ -96,12 +107,29 @@ impl Shard {
                 outgoing.segment_size,
                 self.settings.ip.ttl,
             );
+            if !whole {
+                let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
+                let_be_cut(&mut frame, identification);
+            }
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
         }
         self.touch(index);
         sent
+    }
+
+    /// The neighbour is being asked for and holds one packet (RFC 1122, Section 2.3.2.2): the connection waits with its
+    /// segments, or all but one of a window's worth would be lost.
+    #[cold]
+    fn wait_to_send(&mut self, index: u32, neighbor: crate::ip::NeighborId) -> usize {
+        let token = self.connections.id_at(index).map(|id| Token::Connection(id).pack());
+        let waits = token.is_some_and(|token| self.neighbors.wait(neighbor, token).is_ok());
+        match self.connections.at_mut(index) {
+            Some(slot) if waits => slot.waits_for_neighbor = true,
+            Some(_) | None => self.unroutable(index),
+        }
+        0
     }
 
     /// How frames to `remote` go out; remembers the neighbour in the connection at `index`.
@@ -131,7 +159,7 @@ impl Shard {
 
     /// A connection had something to send and nowhere to send it: the segments count as sent and lost, so that its own
     /// retransmission goes on and ends within its own bound.
-    fn unroutable(&mut self, index: u32) {
+    pub(crate) fn unroutable(&mut self, index: u32) {
         while let Some(slot) = self.connections.at_mut(index) {
             let mut context = Context {
                 now: self.now,
@@ -203,6 +231,14 @@ impl Shard {
         self.counters.segments_sent += 1;
         self.emit(frame, via);
     }
+}
+
+/// Makes the IPv4 packet in `frame` one that routers may cut: without DF and with an identification (RFC 6864, Section 4.2).
+#[cold]
+fn let_be_cut(frame: &mut Buf, identification: u16) {
+    let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+    let header = Ipv4Header { dont_fragment: false, identification, ..view.header() };
+    header.write(frame.data_mut());
 }
 
 /// One TCP segment as an IPv4 packet, payload copied and summed in one pass.

@@ -28,13 +28,14 @@ impl Device for SimPort {
         Capabilities { mac: self.mac, mtu: self.mtu, checksum_offload: false, segmentation: 0 }
     }
 
-    fn receive(&mut self, _: &mut Pool, into: &mut VecDeque<Buf>, budget: usize) -> io::Result<Received> {
+    fn receive(&mut self, pool: &mut Pool, into: &mut VecDeque<Buf>, budget: usize) -> io::Result<Received> {
         let frames = self.inbox.len().min(budget);
-        into.extend(self.inbox.drain(..frames));
+        into.extend(self.inbox.drain(..frames).inspect(|frame| pool.adopt(frame)));
         Ok(Received { frames, more: !self.inbox.is_empty() })
     }
 
-    fn transmit(&mut self, from: &mut VecDeque<Buf>, _: &mut Pool) -> io::Result<()> {
+    fn transmit(&mut self, from: &mut VecDeque<Buf>, pool: &mut Pool) -> io::Result<()> {
+        from.iter().for_each(|frame| pool.forget(frame));
         self.outbox.append(from);
         Ok(())
     }

@@ -228,3 +228,62 @@ impl Node for Router {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Icmpv4, Unreachable};
+
+    const LAN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const FAR_SIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+    const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const HOST_MAC: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+    /// What the router sends to the host that sends it `message` for `to`: source, ICMP message.
+    fn answer(router: &mut Router, to: Ipv4Addr, message: &Icmpv4<'_>) -> Vec<(Ipv4Addr, Vec<u8>)> {
+        let mut frame = Buf::new(256, 64);
+        message.write(frame.extend(message.written_len()).unwrap());
+        let header = Ipv4Header::atomic(HOST, to, IpProtocol::ICMP, 64, message.written_len() as u16);
+        header.write(frame.prepend(Ipv4Header::LEN).unwrap());
+        EthernetHeader { dst: MAC, src: HOST_MAC, ether_type: EtherType::IPV4 }
+            .write(frame.prepend(EthernetHeader::LEN).unwrap());
+        let mut out = Outbox::default();
+        router.receive(Instant::ZERO, &mut core::iter::once(frame), &mut out);
+        let read = |frame: &Buf| {
+            let (link, _) = EthernetHeader::parse(frame.data()).unwrap();
+            let view = Ipv4View::parse(&frame.data()[EthernetHeader::LEN..]).unwrap();
+            assert_eq!((link.dst, view.dst(), view.checksum_ok()), (HOST_MAC, HOST, true));
+            (view.src(), view.payload().to_vec())
+        };
+        out.frames.iter().map(read).collect()
+    }
+
+    /// RFC 1812, Section 4.3.3.6: from the address that was asked, with the data of the request.
+    #[test]
+    fn an_echo_request_to_any_of_its_addresses_is_answered_from_that_address() {
+        let mut router = Router::new(MAC, LAN).also(FAR_SIDE);
+        for own in [LAN, FAR_SIDE] {
+            let request = Icmpv4::EchoRequest { identifier: 7, sequence: 3, data: b"anybody there?" };
+            let sent = answer(&mut router, own, &request);
+            let reply = Icmpv4::EchoReply { identifier: 7, sequence: 3, data: b"anybody there?" };
+            assert_eq!((sent.len(), sent[0].0, Icmpv4::parse(&sent[0].1)), (1, own, Ok(reply)));
+            assert!(crate::wire::icmpv4::checksum_ok(&sent[0].1));
+        }
+        let reply = Icmpv4::EchoReply { identifier: 7, sequence: 3, data: b"" };
+        assert_eq!(answer(&mut router, LAN, &reply), [], "it answers nothing else");
+    }
+
+    /// RFC 1812, Section 5.2.7.1: network unreachable.
+    #[test]
+    fn a_datagram_without_a_route_is_answered_by_network_unreachable() {
+        let mut router = Router::new(MAC, LAN);
+        let request = Icmpv4::EchoRequest { identifier: 7, sequence: 3, data: b"" };
+        let sent = answer(&mut router, Ipv4Addr::new(8, 8, 8, 8), &request);
+        let message = Icmpv4::parse(&sent[0].1);
+        assert!(
+            matches!(message, Ok(Icmpv4::Unreachable { reason: Unreachable::Network, .. })),
+            "{message:?}"
+        );
+    }
+}

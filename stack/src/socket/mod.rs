@@ -1,7 +1,9 @@
 //! What applications hold: the handle of a stack, and sockets with tokio's names. A handle shares one cell with its shard;
 //! nothing here waits for the shard, takes a lock or can be left half done: every future may be dropped at any await.
 
+#[cfg(feature = "tokio")]
 mod error;
+#[cfg(feature = "tokio")]
 mod open;
 mod stack;
 #[cfg(feature = "tokio")]
@@ -14,6 +16,7 @@ mod tcp_listener;
 mod tcp_socket;
 #[cfg(feature = "tokio")]
 mod tcp_stream;
+#[cfg(feature = "tokio")]
 mod transfer;
 
 pub(crate) use stack::Ending;

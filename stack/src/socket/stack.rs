@@ -144,6 +144,7 @@ impl Stack {
         &self.shared.commands
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn mailbox(&self) -> &SyncArc<Mailbox<Failure>> {
         &self.shared.mailbox
     }

@@ -19,6 +19,8 @@ use synward::wire::{ArpOperation, Mac};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     Works,
+    /// It gives frames and has no room for any.
+    NoRoom,
     /// It takes nothing and gives nothing, without an error.
     TakesNothing,
     /// It was pulled out.
@@ -41,7 +43,7 @@ impl Device for Probe {
 
     fn receive(&mut self, pool: &mut Pool, into: &mut VecDeque<Buf>, budget: usize) -> io::Result<Received> {
         match self.mode {
-            Mode::Works => {}
+            Mode::Works | Mode::NoRoom => {}
             Mode::TakesNothing => return Ok(Received::default()),
             Mode::Gone => return Err(io::ErrorKind::NotConnected.into()),
         }
@@ -57,7 +59,7 @@ impl Device for Probe {
     fn transmit(&mut self, from: &mut VecDeque<Buf>, pool: &mut Pool) -> io::Result<()> {
         match self.mode {
             Mode::Works => {}
-            Mode::TakesNothing => return Ok(()),
+            Mode::NoRoom | Mode::TakesNothing => return Ok(()),
             Mode::Gone => return Err(io::ErrorKind::NotConnected.into()),
         }
         for buf in from.drain(..) {
@@ -80,6 +82,8 @@ pub(crate) struct Wire {
     pub(crate) stations: BTreeMap<Ipv4Addr, Mac>,
     seen: VecDeque<(Instant, Seen)>,
     pub(crate) arp_requests: Vec<(Instant, Ipv4Addr)>,
+    /// ARP announcements of our own address.
+    pub(crate) announcements: usize,
 }
 
 impl Wire {
@@ -106,6 +110,7 @@ impl Wire {
             stations: stations.into(),
             seen: VecDeque::new(),
             arp_requests: Vec::new(),
+            announcements: 0,
         };
         wire.run(Duration::from_millis(1));
         wire.seen.clear();
@@ -141,7 +146,9 @@ impl Wire {
             moved = true;
             let seen = frames::look(&frame);
             if let Seen::Arp(packet) = &seen {
-                if packet.operation == ArpOperation::Request && packet.target_ip != US {
+                if packet.target_ip == packet.sender_ip {
+                    self.announcements += 1;
+                } else if packet.operation == ArpOperation::Request {
                     self.arp_requests.push((self.now, packet.target_ip));
                     if let Some(mac) = self.stations.get(&packet.target_ip) {
                         let answer = frames::arp(
