@@ -1,10 +1,13 @@
 //! `cargo xtask test`: all tests, also those that need another build: loom's interleavings, Miri's interpreter. What cannot
 //! run here is skipped in a counted line that says why.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What a step's output says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -99,8 +102,12 @@ fn cargo(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command, shows its output as it comes, and counts in it.
-fn watch(mut command: Command, tally: &mut Tally) -> Outcome {
+/// No step may be without an end; the longest, a first build of everything with all its tests, takes a quarter of this.
+const MOST: Duration = Duration::from_secs(40 * 60);
+
+/// Runs a command for at most `most`, shows its output as it comes, and counts in it.
+fn watch(mut command: Command, tally: &mut Tally, most: Duration) -> Outcome {
+    let deadline = Instant::now() + most;
     let mut child = match command.stdout(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -108,11 +115,27 @@ fn watch(mut command: Command, tally: &mut Tally) -> Outcome {
             return Outcome::Failed;
         }
     };
+    let (sender, lines) = mpsc::channel();
     if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            tally.read(&line);
+        thread::spawn(move || {
+            let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+            lines.map(|line| sender.send(line)).take_while(Result::is_ok).for_each(drop);
+        });
+    }
+    let mut last = String::new();
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                last = String::from_utf8_lossy(&line).into_owned();
+                println!("{last}");
+                tally.read(&last);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                println!("no end after {} s; the last line was: {last}", most.as_secs());
+                end(&mut child);
+                return Outcome::Failed;
+            }
         }
     }
     match child.wait() {
@@ -121,19 +144,37 @@ fn watch(mut command: Command, tally: &mut Tally) -> Outcome {
     }
 }
 
+/// Ends a command with all that it started: a test program outlives the cargo that ran it.
+fn end(child: &mut Child) {
+    let mut processes = vec![child.id()];
+    let mut next = 0;
+    while let Some(process) = processes.get(next) {
+        let file = format!("/proc/{process}/task/{process}/children");
+        let children = fs::read_to_string(file).unwrap_or_default();
+        processes.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        next += 1;
+    }
+    let mut kill = Command::new("kill");
+    kill.arg("-KILL").args(processes.iter().map(u32::to_string));
+    if kill.status().is_err() {
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+}
+
 fn tests(root: &Path, tally: &mut Tally) -> Outcome {
-    watch(cargo(root, &["test", "--workspace", "--no-fail-fast"]), tally)
+    watch(cargo(root, &["test", "--workspace", "--no-fail-fast"]), tally, MOST)
 }
 
 fn examples(root: &Path, tally: &mut Tally) -> Outcome {
-    watch(cargo(root, &["build", "--workspace", "--examples"]), tally)
+    watch(cargo(root, &["build", "--workspace", "--examples"]), tally, MOST)
 }
 
 /// Without tokio, whose own code changes with this flag.
 fn loom(root: &Path, tally: &mut Tally) -> Outcome {
     let mut command = cargo(root, &["test", "-p", "synward", "--lib", "--no-default-features", "loom"]);
     command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root.join("target/loom"));
-    let outcome = watch(command, tally);
+    let outcome = watch(command, tally, MOST);
     if outcome == Outcome::Ok && tally.passed == 0 {
         println!("no test of loom ran");
         return Outcome::Failed;
@@ -151,9 +192,12 @@ fn miri(root: &Path, tally: &mut Tally) -> Outcome {
     let mut command =
         cargo(root, &["+nightly", "miri", "test", "-p", "synward", "--lib", "--no-default-features", "--"]);
     command.args(MIRI_FILTERS);
-    // Property tests read their regressions from the file system.
-    command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "4");
-    let outcome = watch(command, tally);
+    // Property tests read their regressions from the file system; the checksum chooses its instructions by this.
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "1");
+    if cfg!(target_arch = "x86_64") {
+        command.env("RUSTFLAGS", "-Ctarget-feature=+avx2");
+    }
+    let outcome = watch(command, tally, MOST);
     if outcome == Outcome::Ok && tally.passed == 0 {
         println!("no test ran in Miri");
         return Outcome::Failed;
@@ -202,8 +246,18 @@ mod tests {
         let mut tally = Tally::default();
         let mut failing = Command::new("sh");
         failing.args(["-c", "echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'; exit 101"]);
-        assert_eq!(watch(failing, &mut tally), Outcome::Failed);
+        assert_eq!(watch(failing, &mut tally, MOST), Outcome::Failed);
         assert_eq!(tally.failed, 1);
-        assert_eq!(watch(Command::new("/no/such/program"), &mut tally), Outcome::Failed);
+        assert_eq!(watch(Command::new("/no/such/program"), &mut tally, MOST), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended_with_what_it_started() {
+        let mut hanging = Command::new("sh");
+        hanging.args(["-c", "sleep 600 & echo $!; wait"]);
+        let mut tally = Tally::default();
+        let start = Instant::now();
+        assert_eq!(watch(hanging, &mut tally, Duration::from_millis(500)), Outcome::Failed);
+        assert!(start.elapsed() < Duration::from_secs(300));
     }
 }

@@ -1,6 +1,6 @@
 //! A guard in a namespace, with the kernel on the other side of its device.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -68,10 +68,15 @@ impl Drop for Guard {
 
 /// A kernel client of the guard.
 pub(crate) fn client() -> TcpStream {
+    try_client().unwrap()
+}
+
+/// The same, where the guard may reset it before the kernel has told us that it is connected.
+pub(crate) fn try_client() -> io::Result<TcpStream> {
     let address: SocketAddr = GUARD.parse().unwrap();
-    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    Ok(stream)
 }
 
 /// Whether a program can be started.

@@ -200,16 +200,19 @@ mod tests {
         assert_eq!(finish(0xddf2), 0x220d);
     }
 
+    /// Each length, but in Miri, whose interpreter takes a second for some of them, every so manieth.
+    const STEP: usize = if cfg!(miri) { 97 } else { 1 };
+
     #[test]
     fn every_length_at_every_alignment_equals_the_naive_sum() {
         let bytes = noise(2100, 1);
-        for len in 0..=2000 {
+        for len in (0..=2000).step_by(STEP) {
             let align = len % 64;
             let part = &bytes[align..align + len];
             assert_eq!(sum(part), naive(part), "length {len} at {align}");
             assert_eq!(sum_words(part), naive(part), "portable, length {len} at {align}");
         }
-        for align in 0..64 {
+        for align in (0..64).step_by(STEP) {
             for len in (0..300).chain(1400..1480) {
                 let part = &bytes[align..align + len];
                 assert_eq!(sum(part), naive(part), "length {len} at {align}");
@@ -220,7 +223,7 @@ mod tests {
     #[test]
     fn copying_sums_and_copies_every_length_and_touches_nothing_else() {
         let bytes = noise(2100, 2);
-        for len in 0..=2000 {
+        for len in (0..=2000).step_by(STEP) {
             let (from, to) = (len % 61, len % 37);
             let part = &bytes[from..from + len];
             for portable in [false, true] {
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn carries_are_not_lost_where_every_bit_is_set() {
-        for len in [2, 60, 96, 1460, 65_536, 1 << 20, (1 << 20) + 1] {
+        for len in [2, 60, 96, 1460, (1 << 16) / STEP, (1 << 20) / STEP, (1 << 20) / STEP + 1] {
             let bytes = vec![0xff; len];
             assert_eq!(sum(&bytes), naive(&bytes), "length {len}");
             assert_eq!(sum_words(&bytes), naive(&bytes), "length {len}");
