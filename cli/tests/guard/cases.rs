@@ -21,7 +21,7 @@ pub(crate) fn curl_fetches_files_from_a_real_http_server() {
     let mut server = Command::new("python3");
     server.args(["-m", "http.server", "8080", "--bind", "127.0.0.1"]).current_dir(&folder);
     let mut server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for("the HTTP server listens", || std::net::TcpStream::connect(BACKEND).ok());
+    wait_for("the HTTP server listens", || TcpStream::connect(BACKEND).ok());
     let mut guard = Guard::start(BACKEND, &[]);
     let fetch = |i: usize| {
         let url = format!("http://{GUARD}/blob?{i}");
