@@ -13,6 +13,7 @@ use synward::buffer::Device;
 use synward::device::{Interest, Tap, TapOptions};
 use synward::driver::{Clock, Host};
 use synward::shard::{HostConfig, Turn};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::embedded::{self, Embedded};
 
@@ -160,14 +161,14 @@ impl Interrupt {
     pub(crate) fn catch() -> io::Result<Self> {
         let (raised, raise) = UnixStream::pair()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Here and not in the thread, which may start after a signal has come.
+        let mut signals = runtime.block_on(async { signal(SignalKind::interrupt()) })?;
         std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
             runtime.block_on(async {
-                if tokio::signal::ctrl_c().await.is_err() {
-                    return;
-                }
+                signals.recv().await;
                 // The other end reads as ended.
                 drop(raise);
-                let _ = tokio::time::timeout(GRACE, tokio::signal::ctrl_c()).await;
+                let _ = tokio::time::timeout(GRACE, signals.recv()).await;
                 std::process::exit(i32::from(INTERRUPTED));
             });
         })?;
