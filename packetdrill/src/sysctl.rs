@@ -79,6 +79,7 @@ const ROWS: &[Row] = &[
     row!("ipv4/tcp_sack", 0, &["1"], "tcp.sack", switch),
     row!("ipv4/tcp_reordering", 0, &["3"], "tcp.dup-ack-threshold", same),
     row!("ipv4/tcp_congestion_control", 0, &["cubic"], "tcp.congestion", congestion),
+    row!("ipv4/tcp_slow_start_after_idle", 0, &["1"], "tcp.slow-start-after-idle", switch),
     row!("ipv4/tcp_stdurg", 0, &["0"], "tcp.urgent-rfc1122", switch),
     row!("ipv4/tcp_rmem", 1, &["131072", "87380"], "tcp.receive-window", same),
     row!("ipv4/tcp_rmem", 2, &["6291456", "33554432"], "tcp.receive-window-max", same),

@@ -8,10 +8,16 @@ use crate::tcp::state::{Common, Fin, Flags, Synchronized, TcpState, Timer};
 use crate::tcp::transition::Event;
 use crate::tcp::{timestamps, window};
 use crate::telemetry::Discard;
-use crate::wire::TcpHeader;
+use crate::wire::{SeqNum, TcpHeader};
 use core::time::Duration;
 
 impl Synchronized {
+    /// RFC 5961, Section 5.2: neither what was never sent nor what is older than any window is believed.
+    #[inline]
+    pub(super) fn acknowledges_acceptably(&self, ack: SeqNum) -> bool {
+        ack.le(self.snd.nxt) && ack.ge(self.snd.una - self.snd.max_wnd)
+    }
+
     /// Takes the acknowledgment and the window of a segment.
     ///
     /// # Errors
@@ -26,9 +32,7 @@ impl Synchronized {
         outcome: &mut Outcome,
     ) -> Result<(), Outcome> {
         let ack = header.ack;
-        let acceptable = ack.le(self.snd.nxt) && ack.ge(self.snd.una - self.snd.max_wnd);
-        if !acceptable {
-            // RFC 5961, Section 5.2: neither what was never sent nor what is older than any window is believed.
+        if !self.acknowledges_acceptably(ack) {
             self.challenge(common, ctx);
             return Err(Outcome::discard(Discard::TcpAckUnacceptable));
         }
@@ -99,7 +103,8 @@ impl Synchronized {
         snd.retries = 0;
         snd.flags.set(Flags::PROBING, false);
         snd.progress_at = Stamp::new(ctx.now);
-        if snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq) {
+        let round = snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq);
+        if round {
             let micros = window::micros(ctx.now).wrapping_sub(snd.timed_at);
             snd.flags.set(Flags::TIMING, false);
             snd.rtt.sample(Duration::from_micros(u64::from(micros)), ctx.settings);
@@ -111,6 +116,10 @@ impl Synchronized {
             scoreboard.advance(ack);
         }
         self.on_progress(common, ctx, acked);
+        if round {
+            self.snd.restart_use();
+        }
+        self.release_on_ack(common);
         if self.snd.flight() == 0 {
             self.stop_timer();
             self.snd.flags.set(Flags::HEAD, false);

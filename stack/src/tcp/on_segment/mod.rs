@@ -77,7 +77,11 @@ impl Synchronized {
         if !flags.ack() {
             return Err(Outcome::discard(Discard::TcpNoAck));
         }
-        if let Some(seen) = header.options.timestamps.filter(|_| self.snd.flags.has(Flags::TIMESTAMPS)) {
+        let agreed = self.snd.flags.has(Flags::TIMESTAMPS);
+        // A segment that RFC 5961, Section 5.2 has us discard for its acknowledgment leaves nothing behind: a forged one could
+        // otherwise make every honest segment look old.
+        let taken = agreed && self.acknowledges_acceptably(header.ack);
+        if let Some(seen) = header.options.timestamps.filter(|_| taken) {
             // RFC 7323, Section 4.3, step 2: only a segment that spans the last ACK gives the value to echo.
             let newer = (seen.value.wrapping_sub(self.rcv.ts_recent) as i32) >= 0;
             let old_recent = common.heard_at.age(ctx.now) >= timestamps::PAWS_IDLE;
