@@ -29,7 +29,8 @@ Examples:
     synward guard --tap syn0 --address 10.77.0.2/24 --listen 80,443 --backend 127.0.0.1:8080 --json
 
 The backend is reached by the kernel's own sockets. Its refusal or silence reaches the client as a reset within
---backend-timeout. Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
+--backend-timeout; a backend whose host vanishes later is noticed within --backend-silence while nothing is sent to it,
+and as the kernel gives up retransmitting (net.ipv4.tcp_retries2) while something is. Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
 Exit code 0 after a drain, 1 where the device, an address or a port cannot be had.";
 
 /// A hardened front: connections to our own address on a TAP device, relayed to a backend
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// Longest time for the backend to accept a connection, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     backend_timeout: u64,
+    /// Longest time in which the backend's host may answer nothing on a quiet connection, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
+    backend_silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     drain: u64,
@@ -172,10 +176,14 @@ async fn guard(args: Args) -> Result<(), String> {
         backend: args.backend,
     });
     let (stop, stopping) = watch::channel(false);
-    let timeout = Duration::from_secs(args.backend_timeout);
+    let backend = relay::Target {
+        address: args.backend,
+        timeout: Duration::from_secs(args.backend_timeout),
+        silence: Duration::from_secs(args.backend_silence),
+    };
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, args.backend, timeout, report.clone(), stopping.clone()));
+        accepting.spawn(accept(listener, backend, report.clone(), stopping.clone()));
     }
     drop(stopping);
     let status = tokio::spawn(report::status(stack.clone(), report.clone()));
@@ -244,8 +252,7 @@ impl Signals {
 /// Accepts on one listener until told to stop, then waits for its connections.
 async fn accept(
     listener: TcpListener,
-    backend: SocketAddr,
-    timeout: Duration,
+    backend: relay::Target,
     report: Arc<Report>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), String> {
@@ -255,7 +262,7 @@ async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok((client, peer)) => {
                     let report = report.clone();
-                    relays.spawn(async move { report.relay(peer, relay::relay(client, backend, timeout)).await });
+                    relays.spawn(async move { report.relay(peer, relay::relay(client, backend)).await });
                 }
                 Err(error) => break Err(format!("the stack has ended: {error}")),
             },

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use synward::device::HostSide;
+
 use crate::lab::{BACKEND, GUARD, Guard, client, have, try_client};
 use crate::support::{skip, wait_for};
 
@@ -102,6 +104,18 @@ pub(crate) fn a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_
     expect_reset(try_client());
     let failed = guard.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("did not accept within 1 s"), "{failed}");
+}
+
+pub(crate) fn a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let mut guard = Guard::start(BACKEND, &["--backend-silence", "4"]);
+    let stream = client();
+    let (_held, _) = listener.accept().unwrap();
+    // Nothing reaches the backend any more, and nothing says so.
+    HostSide::new("lo").set_up(false).unwrap();
+    expect_reset(Ok(stream));
+    let failed = guard.event("failed");
+    assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
 }
 
 pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
