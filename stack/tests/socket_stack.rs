@@ -149,7 +149,7 @@ async fn a_writer_whose_peer_never_reads_ends_by_its_user_timeout() {
     .await;
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     let reason: CloseReason = source(&error);
-    assert!(matches!(reason, CloseReason::TimedOut { .. }), "{reason:?}");
+    assert!(matches!(reason, CloseReason::WindowClosed { .. }), "{reason:?}");
     assert!(near.take_error().unwrap().is_some());
 }
 

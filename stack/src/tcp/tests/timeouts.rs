@@ -87,7 +87,8 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
         }
     }
     assert_eq!(solo.now.since(began), Duration::from_secs(100));
-    assert!(matches!(solo.side.end, Some(End::Closed(CloseReason::TimedOut { .. }))));
+    let expected = CloseReason::WindowClosed { over: Duration::from_secs(100) };
+    assert_eq!(solo.side.end, Some(End::Closed(expected)), "the peer answered every probe");
 }
 
 /// RFC 9293, Section 3.8.3: R2, as a count and as a time.
