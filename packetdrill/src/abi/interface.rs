@@ -86,6 +86,7 @@ unsafe extern "C" fn free(userdata: User) {
 /// # Safety
 /// `flags` is null or a text of C; `interface` points to room for the structure.
 #[unsafe(no_mangle)]
+#[allow(unreachable_pub, reason = "it is called by its name from outside of Rust")]
 pub unsafe extern "C" fn packetdrill_interface_init(flags: *const c_char, interface: *mut c_void) {
     let text = if flags.is_null() {
         String::new()

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, Weak};
 /// # Safety
 /// As the C library's.
 #[unsafe(no_mangle)]
+#[allow(unreachable_pub, reason = "it is called by its name from outside of Rust")]
 pub unsafe extern "C" fn getsockopt(
     fd: c_int,
     level: c_int,

@@ -47,7 +47,13 @@ impl<D: Device + 'static> Table<D> {
             name: libc::TCP_NODELAY,
             get: |sockets, fd| Ok(Reply::flag(sockets.table.socket(fd)?.choices.nodelay)),
             set: Some(|sockets, fd, value| {
-                sockets.table.socket_mut(fd)?.choices.nodelay = value::flag(value)?;
+                let on = value::flag(value)?;
+                let socket = sockets.table.socket_mut(fd)?;
+                socket.choices.nodelay = on;
+                // Each time that it is asked for, what waits goes out, whatever it waits for.
+                if let Some(id) = socket.connection().filter(|_| on) {
+                    let _ = sockets.host.flush(id);
+                }
                 Ok(())
             }),
         },

@@ -106,6 +106,17 @@ impl Shard {
         self.with(id, |connection, context| connection.write_more(context, bytes))
     }
 
+    /// Sends what is queued now, also what Nagle's algorithm, a cork or [`Shard::write_more`] holds back.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn flush(&mut self, id: ConnId) -> Result<(), IoError> {
+        self.with(id, |connection, _| {
+            connection.flush();
+            Ok(())
+        })
+    }
+
     /// As [`Shard::write`], and marks the last byte as urgent (RFC 6093: a mark in the stream, no channel of its own).
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::icmp::IcmpError;
 use super::options::{MIN_MSS, Options};
 use super::outcome::{End, Events, Outcome, Reset};
 use super::rtt::Rtt;
-use super::stamp::Stamp;
+use super::stamp::{CoarseStamp, Stamp};
 use super::state::{Common, Fin, Flags, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
 use super::transition::{self, Event};
 use super::{CloseReason, ConnectError, Handshake, keepalive, timestamps, window};
@@ -156,6 +156,7 @@ impl Synchronized {
             ack_now: false,
             gap: false,
             duplicate: false,
+            ts_recent_at: CoarseStamp::new(now),
         };
         Self { timer_at: Instant::FAR_FUTURE, ack_at: Instant::FAR_FUTURE, snd, rcv }
     }
@@ -311,14 +312,17 @@ impl Connection {
         if matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
             return;
         }
-        let (was_corked, was_delaying) = (self.common.is_corked(), !self.common.nodelay);
+        let was_corked = self.common.is_corked();
         self.common.apply(options, ctx.settings, ctx.now);
-        let uncorked = was_corked && !self.common.is_corked();
-        // Either change means that what was held back should wait no longer.
-        if uncorked || (was_delaying && self.common.nodelay) {
-            if let Phase::Synchronized(s) = &self.phase {
-                s.flush(&mut self.common);
-            }
+        if was_corked && !self.common.is_corked() {
+            self.flush();
+        }
+    }
+
+    /// Sends what is queued now, also what was held back; `nodelay` alone is for what comes later.
+    pub fn flush(&mut self) {
+        if let Phase::Synchronized(s) = &self.phase {
+            s.flush(&mut self.common);
         }
     }
 

@@ -111,14 +111,29 @@ impl Synchronized {
         self.arm_retransmit(common, ctx);
     }
 
-    /// `acked` sequence numbers are newly acknowledged: what that means for congestion control and recovery.
-    pub(super) fn on_progress(&mut self, common: &mut Common, ctx: &Context<'_>, acked: u32) {
+    /// What of the sequence numbers before `ack` the peer has told of already: by SACK, or by duplicate ACKs, one segment each.
+    pub(super) fn known_before(&self, common: &Common, ack: SeqNum) -> u32 {
+        let scoreboard = common.rare.as_ref().and_then(|rare| rare.scoreboard.as_ref());
+        match scoreboard.filter(|_| self.snd.flags.has(Flags::SACK)) {
+            Some(scoreboard) if scoreboard.is_empty() => 0,
+            Some(scoreboard) => {
+                ack.since(self.snd.una).saturating_sub(scoreboard.unsacked(self.snd.una, ack))
+            }
+            None => u32::from(self.snd.dup_acks) * u32::from(self.snd.mss),
+        }
+    }
+
+    /// `acked` sequence numbers are newly acknowledged, of which `known` were told of before: what that means for congestion
+    /// control and recovery.
+    pub(super) fn on_progress(&mut self, common: &mut Common, ctx: &Context<'_>, acked: u32, known: u32) {
         let snd = &mut self.snd;
         let mss = u32::from(snd.mss);
         snd.dup_acks = 0;
         if snd.mode == Mode::Open {
             let srtt = snd.rtt.srtt();
-            snd.control.on_ack(ctx.now, acked, srtt, mss, snd.window_is_used());
+            // RFC 5681, Section 3.1 counts what was not acknowledged before; for what was known limited transmit has sent already.
+            let fresh = acked.saturating_sub(known);
+            snd.control.on_ack(ctx.now, fresh, srtt, mss, snd.window_is_used());
             if let Some(rare) = common.rare.as_mut() {
                 // An old point would seem to lie ahead once sequence numbers have wrapped.
                 rare.recovery_point = rare.recovery_point.filter(|point| !snd.una.gt(*point));

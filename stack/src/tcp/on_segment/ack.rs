@@ -8,16 +8,10 @@ use crate::tcp::state::{Common, Fin, Flags, Synchronized, TcpState, Timer};
 use crate::tcp::transition::Event;
 use crate::tcp::{timestamps, window};
 use crate::telemetry::Discard;
-use crate::wire::{SeqNum, TcpHeader};
+use crate::wire::TcpHeader;
 use core::time::Duration;
 
 impl Synchronized {
-    /// RFC 5961, Section 5.2: neither what was never sent nor what is older than any window is believed.
-    #[inline]
-    pub(super) fn acknowledges_acceptably(&self, ack: SeqNum) -> bool {
-        ack.le(self.snd.nxt) && ack.ge(self.snd.una - self.snd.max_wnd)
-    }
-
     /// Takes the acknowledgment and the window of a segment.
     ///
     /// # Errors
@@ -32,10 +26,13 @@ impl Synchronized {
         outcome: &mut Outcome,
     ) -> Result<(), Outcome> {
         let ack = header.ack;
-        if !self.acknowledges_acceptably(ack) {
+        let acceptable = ack.le(self.snd.nxt) && ack.ge(self.snd.una - self.snd.max_wnd);
+        if !acceptable {
+            // RFC 5961, Section 5.2: neither what was never sent nor what is older than any window is believed.
             self.challenge(common, ctx);
             return Err(Outcome::discard(Discard::TcpAckUnacceptable));
         }
+        self.take_timestamp(ctx, header);
         if ack.lt(self.snd.una) {
             // An old acknowledgment; the data of the segment counts all the same.
             if len == 0 && !header.flags.fin() {
@@ -43,6 +40,7 @@ impl Synchronized {
             }
             return Ok(());
         }
+        let known = if ack == self.snd.una { 0 } else { self.known_before(common, ack) };
         let sacked =
             if header.options.sack.len > 0 && self.snd.flags.has(Flags::SACK) && self.snd.flight() > 0 {
                 let scoreboard = common.rare_mut().scoreboard.get_or_insert_default();
@@ -53,7 +51,11 @@ impl Synchronized {
         let old_window = self.snd.wnd;
         self.update_window(header);
         if ack != self.snd.una {
-            self.on_new_ack(common, ctx, header, outcome);
+            self.on_new_ack(common, ctx, header, known, outcome);
+            if sacked > 0 && self.snd.flight() > 0 {
+                // RFC 6675, Section 5: an ACK with new SACK blocks tells of losses whether it moves SND.UNA or not.
+                self.on_duplicate_ack(common, ctx);
+            }
         } else if self.snd.flight() > 0 && self.snd.timer == Timer::Retransmit {
             // RFC 5681, Section 2: a duplicate has no data, no FIN and the old window. With SACK it is one that reports
             // something new (RFC 6675, Section 2).
@@ -91,6 +93,7 @@ impl Synchronized {
         common: &mut Common,
         ctx: &mut Context<'_>,
         header: &TcpHeader,
+        known: u32,
         outcome: &mut Outcome,
     ) {
         let snd = &mut self.snd;
@@ -101,6 +104,11 @@ impl Synchronized {
         snd.queue.ack(ctx.pool, data);
         snd.una = ack;
         snd.retries = 0;
+        if snd.flags.has(Flags::PROBING) && snd.wnd > 0 {
+            // The probe found the window open: what its intervals had grown to says nothing of the path (RFC 9293,
+            // Section 3.8.6.1), and a loss right after must not wait as long.
+            snd.rtt.reset_backoff();
+        }
         snd.flags.set(Flags::PROBING, false);
         snd.progress_at = Stamp::new(ctx.now);
         let round = snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq);
@@ -112,10 +120,14 @@ impl Synchronized {
         } else if snd.rtt.backoffs() > 0 {
             self.sample_echo(common, ctx, header);
         }
-        if let Some(scoreboard) = common.rare.as_mut().and_then(|rare| rare.scoreboard.as_mut()) {
-            scoreboard.advance(ack);
+        if let Some(rare) = common.rare.as_mut() {
+            // The path works again: an error from before is no evidence for an end that comes later (RFC 5461, Section 2.2).
+            rare.soft_error = None;
+            if let Some(scoreboard) = rare.scoreboard.as_mut() {
+                scoreboard.advance(ack);
+            }
         }
-        self.on_progress(common, ctx, acked);
+        self.on_progress(common, ctx, acked, known);
         if round {
             self.snd.restart_use();
         }
