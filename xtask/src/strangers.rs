@@ -5,9 +5,8 @@ use crate::steps::{self, MOST, Outcome, Step, Tally, watch};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-const STEPS: &[Step] = &[
-    ("packages", "programs by others are installed, where this machine allows it", packages),
-];
+const STEPS: &[Step] =
+    &[("packages", "programs by others are installed, where this machine allows it", packages)];
 
 /// Runs the steps and sums them up.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {

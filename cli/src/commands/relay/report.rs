@@ -1,4 +1,4 @@
-//! What the guard says: lines for people, one JSON object a line for programs.
+//! What guard and forward say: lines for people, one JSON object a line for programs.
 
 use std::future::Future;
 use std::io::IsTerminal;
@@ -10,18 +10,30 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use synward::socket::Stack;
 
-use super::relay::{Passed, RelayError};
+use super::pair::{Passed, RelayError};
 use crate::output;
+
+/// One way of `forward`: a listener of the kernel's, and where our stack connects to.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Forward {
+    pub(crate) listen: SocketAddr,
+    pub(crate) to: SocketAddr,
+}
 
 /// Something to tell.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub(super) enum Event<'a> {
+pub(crate) enum Event<'a> {
     Listening {
         device: &'a str,
         address: IpAddr,
         ports: &'a [u16],
         backend: SocketAddr,
+    },
+    Forwarding {
+        device: &'a str,
+        address: IpAddr,
+        forwards: &'a [Forward],
     },
     Closed {
         client: SocketAddr,
@@ -59,9 +71,11 @@ pub(super) enum Event<'a> {
 }
 
 /// Where events go, and what is counted.
-pub(super) struct Report {
+pub(crate) struct Report {
     json: bool,
     terminal: bool,
+    /// What lines call the other end.
+    target: &'static str,
     accepted: AtomicU64,
     finished: AtomicU64,
     failed: AtomicU64,
@@ -70,9 +84,10 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool, target: &'static str) -> Self {
         Self {
             json,
+            target,
             terminal: std::io::stdout().is_terminal(),
             accepted: AtomicU64::new(0),
             finished: AtomicU64::new(0),
@@ -94,6 +109,12 @@ impl Report {
             Event::Listening { device, address, ports, backend } => {
                 let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
                 output::line(format_args!("{address} port {} on {device} -> {backend}", ports.join(", ")));
+                output::line("Ctrl-C stops accepting and lets connections finish");
+            }
+            Event::Forwarding { device, address, forwards } => {
+                for Forward { listen, to } in *forwards {
+                    output::line(format_args!("{listen} -> {to}, from {address} on {device}"));
+                }
                 output::line("Ctrl-C stops accepting and lets connections finish");
             }
             // A line for each connection would drown everything else.
@@ -119,7 +140,8 @@ impl Report {
                 output::line(format_args!("draining for at most {seconds} s; Ctrl-C again ends at once"));
             }
             Event::Ended { accepted, failed, up, down } => output::line(format_args!(
-                "{accepted} connections, {failed} failed; {up} bytes to the backend, {down} bytes to clients"
+                "{accepted} connections, {failed} failed; {up} bytes to the {}, {down} bytes to clients",
+                self.target
             )),
         }
     }
