@@ -7,7 +7,6 @@
 #[path = "guard/cases.rs"]
 mod cases;
 #[cfg(target_os = "linux")]
-#[path = "guard/lab.rs"]
 mod lab;
 #[cfg(target_os = "linux")]
 #[path = "../../stack/tests/support/mod.rs"]

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Seconds to wait for each reply, 0.01 to 3600
     #[arg(short = 'W', value_name = "SECS", default_value = "4", value_parser = seconds)]
     wait: Duration,
-    /// Bytes of payload, 0 to 65507; what exceeds the device's MTU is left out
+    /// Bytes of payload, 0 to 65507; what exceeds the device's MTU goes in fragments
     #[arg(short, value_name = "BYTES", default_value_t = 56, value_parser = clap::value_parser!(u16).range(0..=65507))]
     size: u16,
     #[command(flatten)]

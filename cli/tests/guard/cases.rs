@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::lab::{BACKEND, GUARD, Guard, client, have, try_client};
+use crate::lab::{BACKEND, Front, GUARD, client, have, try_client};
 use crate::support::{skip, wait_for};
 
 pub(crate) fn curl_fetches_files_from_a_real_http_server() {
@@ -22,7 +22,7 @@ pub(crate) fn curl_fetches_files_from_a_real_http_server() {
     server.args(["-m", "http.server", "8080", "--bind", "127.0.0.1"]).current_dir(&folder);
     let mut server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for("the HTTP server listens", || TcpStream::connect(BACKEND).ok());
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let fetch = |i: usize| {
         let url = format!("http://{GUARD}/blob?{i}");
         let out = Command::new("curl").args(["-sS", "-m", "30", &url]).output().unwrap();
@@ -60,7 +60,7 @@ pub(crate) fn an_interactive_session_goes_on_and_half_close_passes_through() {
         // The client closed its direction; ours still works.
         stream.write_all(format!("heard {heard}").as_bytes()).unwrap();
     });
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.set_nodelay(true).unwrap();
     let mut text = [0; 64];
@@ -90,7 +90,7 @@ fn expect_reset(client: io::Result<TcpStream>) {
 }
 
 pub(crate) fn a_backend_that_refuses_reaches_the_client_as_a_reset() {
-    let mut guard = Guard::start("127.0.0.1:9", &[]);
+    let mut guard = Front::guard("127.0.0.1:9", &[]);
     expect_reset(try_client());
     let failed = guard.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("cannot be reached"), "{failed}");
@@ -98,7 +98,7 @@ pub(crate) fn a_backend_that_refuses_reaches_the_client_as_a_reset() {
 
 pub(crate) fn a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_bound() {
     // Nobody has this address; the kernel itself would ask for three seconds.
-    let mut guard = Guard::start("10.77.0.99:80", &["--backend-timeout", "1"]);
+    let mut guard = Front::guard("10.77.0.99:80", &["--backend-timeout", "1"]);
     expect_reset(try_client());
     let failed = guard.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("did not accept within 1 s"), "{failed}");
@@ -112,7 +112,7 @@ pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
         // Closing with the rest unread resets.
         stream.read_exact(&mut first).unwrap();
     });
-    let _guard = Guard::start(BACKEND, &[]);
+    let _guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.write_all(b"one byte is read, the others are not").unwrap();
     backend.join().unwrap();
@@ -127,7 +127,7 @@ pub(crate) fn sigterm_lets_a_connection_finish() {
         stream.read_to_end(&mut text).unwrap();
         stream.write_all(&text).unwrap();
     });
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.write_all(b"before").unwrap();
     thread::sleep(Duration::from_millis(200));
@@ -146,7 +146,7 @@ pub(crate) fn sigterm_lets_a_connection_finish() {
 
 pub(crate) fn a_second_signal_ends_at_once() {
     let listener = TcpListener::bind(BACKEND).unwrap();
-    let mut guard = Guard::start(BACKEND, &["--drain", "600"]);
+    let mut guard = Front::guard(BACKEND, &["--drain", "600"]);
     let stream = client();
     let (_held, _) = listener.accept().unwrap();
     guard.terminate();
