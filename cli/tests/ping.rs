@@ -88,3 +88,14 @@ fn what_cannot_be_pinged_and_a_wrong_command_line_are_told() {
         assert_eq!(ping(args).0, Some(2), "{args:?}");
     }
 }
+
+/// Nothing is cut off in silence: what the MTU does not take goes, and comes back, in fragments.
+#[test]
+fn a_payload_beyond_the_mtu_comes_back_whole() {
+    for size in ["1472", "1473", "4000", "65507"] {
+        let (code, out, err) = ping(&["-c", "1", "-s", size, "129.68.72.20"]);
+        assert_eq!(code, Some(0), "{err}");
+        let bytes = size.parse::<u32>().unwrap() + 8;
+        assert!(out.contains(&format!("{bytes} bytes from")), "{out}");
+    }
+}

@@ -189,7 +189,7 @@ fn link_padding_behind_the_packet_is_no_data() {
 }
 
 #[test]
-fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_connection() {
+fn flags_that_no_segment_may_have_together_are_one_discard_to_connections_and_listeners() {
     let (mut wire, mut bystander) = stand();
     let live = bystander.peer;
     let combinations = [
@@ -206,13 +206,41 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
         TcpFlags(0x3f),
     ];
     for flags in combinations {
-        for peer in [live, Peer::new(50_001, 80), Peer::new(50_002, 81)] {
+        for peer in [live, Peer::new(50_001, 80)] {
             assert_eq!(
                 wire.fate(&peer.frame(&peer.header(flags), &[])),
                 Some(Discard::TcpFlags),
                 "{flags:?}"
             );
         }
+    }
+    assert_eq!(wire.segments(), []);
+    bystander.check(&mut wire);
+}
+
+/// RFC 9293, Section 3.10.7.1: where nothing is, everything but RST is answered by RST; without ACK its number is zero and
+/// it acknowledges what came.
+#[test]
+fn a_closed_port_answers_flags_that_no_segment_may_have_together_by_reset() {
+    let (mut wire, mut bystander) = stand();
+    let mut peer = Peer::new(50_002, 81);
+    peer.seq = SeqNum(1000);
+    for (flags, len) in
+        [(TcpFlags(0), 0), (FIN, 1), (PSH, 0), (FIN.with(PSH).with(URG), 1), (SYN.with(FIN), 2)]
+    {
+        let fate = wire.fate(&peer.frame(&peer.header(flags), b"abc"));
+        assert_eq!(fate, Some(Discard::TcpNoConnection), "{flags:?}");
+        let sent = wire.segments();
+        assert_eq!(sent.len(), 1, "{flags:?}");
+        assert_eq!(sent[0].header.flags, RST.with(ACK), "{flags:?}");
+        assert_eq!((sent[0].header.seq, sent[0].header.ack), (SeqNum(0), SeqNum(1003) + len), "{flags:?}");
+    }
+    for flags in [SYN.with(RST), SYN.with(RST).with(ACK), TcpFlags(0xff)] {
+        assert_eq!(
+            wire.fate(&peer.frame(&peer.header(flags), &[])),
+            Some(Discard::TcpResetStray),
+            "{flags:?}"
+        );
     }
     assert_eq!(wire.segments(), []);
     bystander.check(&mut wire);

@@ -16,7 +16,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
     ("strangers", "longer runs of what programs and captures by others judge (--only STEP)", strangers::run),
-    ("test", "all tests, examples, loom, Miri (--only STEP for one of them)", test::run),
+    ("test", "all tests, examples, other systems, loom, Miri (--only STEP for one of them)", test::run),
 ];
 
 fn main() -> ExitCode {

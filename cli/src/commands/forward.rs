@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use synward::socket::TcpStream;
+use synward::socket::{Stack, TcpSocket, TcpStream};
+use synward::tcp::KeepaliveTimes;
 use tokio::net::TcpListener;
 
 use super::relay::{self, DeviceArgs, Doors, Event, Forward, Report, Target};
@@ -27,6 +28,7 @@ Examples:
 Clients connect to --listen by the kernel's own sockets and are accepted at once. Half-close passes through. Where the
 destination refuses, is unreachable or does not accept within --timeout, its client is reset, and a line says why:
     127.0.0.1:51034: the destination cannot be reached: 10.77.0.9: no host answered ARP (3 requests in 3.0 s)
+One whose host vanishes later is noticed within --silence.
 Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
 Exit code 0 after a drain, 1 where the device, an address or a port cannot be had, 2 for a wrong command line.";
 
@@ -40,13 +42,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", required = true)]
     listen: Vec<SocketAddr>,
     /// Where our stack connects to for the --listen before it
-    #[arg(long, value_name = "ADDRESS:PORT", required = true)]
+    #[arg(long, value_name = "ADDRESS:PORT", required = true, value_parser = destination)]
     to: Vec<SocketAddr>,
     /// Longest time for the destination to accept a connection, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+    /// Longest time in which the destination's host may answer nothing on a quiet connection, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
+    silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     drain: u64,
     /// One JSON object a line instead of text
     #[arg(long)]
@@ -65,9 +70,14 @@ pub(crate) fn run(args: Args) -> ExitCode {
 }
 
 async fn forward(args: Args) -> Result<(), String> {
-    let stack = args.device.spawn()?;
-    let mut doors = Doors::new(Report::new(args.json, DESTINATION))?;
+    let ours = args.device.address.address;
+    if let Some(to) = args.to.iter().find(|to| to.ip() == ours) {
+        return Err(format!("the destination {to} is our own address: nobody listens there"));
+    }
+    let mut doors = Doors::new(Report::new(args.json, DESTINATION, false))?;
+    let (stack, device) = args.device.spawn()?;
     let target = Target { name: DESTINATION, timeout: Duration::from_secs(args.timeout) };
+    let silence = Duration::from_secs(args.silence);
     let mut forwards = Vec::new();
     for (listen, to) in args.listen.iter().zip(&args.to) {
         let (listen, to) = (*listen, *to);
@@ -77,10 +87,25 @@ async fn forward(args: Args) -> Result<(), String> {
         let stack = stack.clone();
         doors.open(listener, target, move || {
             let stack = stack.clone();
-            async move { TcpStream::connect(&stack, to).await }
+            async move { connect(&stack, to, silence).await }
         });
         forwards.push(Forward { listen, to });
     }
-    let (device, address) = (args.device.tap.as_str(), args.device.address.address);
-    doors.serve(&stack, &Event::Forwarding { device, address, forwards: &forwards }, args.drain).await
+    let forwarding = Event::Forwarding { device: &device, address: ours, forwards: &forwards };
+    doors.serve(&stack, &forwarding, args.drain).await
+}
+
+/// With keep-alive, so that a destination whose host vanished holds no client for ever.
+async fn connect(stack: &Stack, to: SocketAddr, silence: Duration) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4(stack)?;
+    let times = KeepaliveTimes { time: silence / 2, interval: silence / 4, probes: 2 };
+    socket.set_keepalive(true)?;
+    socket.set_keepalive_times(Some(times))?;
+    socket.connect(to).await
+}
+
+/// A destination that can be one: nobody listens on port 0.
+fn destination(text: &str) -> Result<SocketAddr, String> {
+    let to: SocketAddr = text.parse().map_err(|_| "it is not ADDRESS:PORT, as 10.77.0.1:80".to_owned())?;
+    if to.port() == 0 { Err("port 0 is nobody's".to_owned()) } else { Ok(to) }
 }

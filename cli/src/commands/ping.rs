@@ -68,6 +68,9 @@ struct Session<'a> {
     times: Vec<Duration>,
 }
 
+/// IPv4 and ICMP headers before the payload, in bytes.
+const HEADERS: usize = 28;
+
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -81,7 +84,10 @@ impl<'a> Session<'a> {
         let (to, size) = (self.args.address, self.args.size);
         let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
         if !self.args.json {
-            output::line(format_args!("PING {to} ({to}) {size}({}) bytes of data.", u32::from(size) + 28));
+            output::line(format_args!(
+                "PING {to} ({to}) {size}({}) bytes of data.",
+                usize::from(size) + HEADERS
+            ));
         }
         let start = self.network.clock.now();
         let mut next = start;

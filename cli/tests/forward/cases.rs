@@ -1,9 +1,12 @@
 //! What a user of forward relies on.
 
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::Command;
 use std::thread;
+
+use synward::device::HostSide;
 
 use crate::lab::{Front, client_of};
 
@@ -91,6 +94,16 @@ pub(crate) fn a_destination_that_is_silent_reaches_the_client_as_a_reset_within_
     );
 }
 
+pub(crate) fn a_destination_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound() {
+    let (mut front, listener) = lab(&["--silence", "4"]);
+    let stream = client_of(LISTEN).unwrap();
+    let (_held, _) = listener.accept().unwrap();
+    HostSide::new("syn0").set_up(false).unwrap();
+    expect_reset(stream);
+    let failed = front.event("failed");
+    assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
+}
+
 pub(crate) fn a_reset_by_the_destination_reaches_the_client() {
     let (mut front, listener) = lab(&[]);
     let server = thread::spawn(move || {
@@ -148,8 +161,18 @@ pub(crate) fn a_port_that_is_taken_is_an_error() {
     assert!(told.contains(LISTEN) && told.contains("in use"), "{told}");
 }
 
-pub(crate) fn a_listen_without_its_destination_is_an_error_of_usage() {
-    let (code, told) = refused(&["--listen", LISTEN, "--listen", "127.0.0.1:8081", "--to", SERVER]);
-    assert_eq!(code, Some(2));
-    assert!(told.contains("2 --listen and 1 --to"), "{told}");
+pub(crate) fn arguments_that_can_never_work_are_refused_before_anything_is_made() {
+    for (arguments, code, wanted) in [
+        (&["--listen", LISTEN, "--listen", "127.0.0.1:8081", "--to", SERVER][..], 2, "2 --listen and 1 --to"),
+        (&["--listen", LISTEN, "--to", "10.77.0.1:0"], 2, "port 0"),
+        (&["--listen", LISTEN, "--to", "localhost:80"], 2, "ADDRESS:PORT"),
+        (&["--listen", "8080", "--to", SERVER], 2, "invalid"),
+        (&["--listen", LISTEN, "--to", SERVER, "--timeout", "0"], 2, "1..=3600"),
+        (&["--listen", LISTEN, "--to", "10.77.0.2:80"], 1, "our own address"),
+    ] {
+        let (got, told) = refused(arguments);
+        assert_eq!(got, Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(wanted), "{arguments:?}: {told}");
+        assert!(!fs::exists("/sys/class/net/syn0").unwrap(), "{arguments:?}");
+    }
 }

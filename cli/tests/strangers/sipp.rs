@@ -21,10 +21,11 @@ fn calls(way: Way) {
     server.args(transport).current_dir(scratch.folder());
     let _server = Server::listening(server, &between.server);
     let calls = load(200, 20_000);
-    let mut client =
-        program("sipp", &["-sn", "uac", &between.client, "-i", "127.0.0.1", "-m", &calls, "-r", "100"]);
+    let mut client = program(
+        "sipp",
+        &["-sn", "uac", &between.client, "-i", between.client_source, "-m", &calls, "-r", "100"],
+    );
     client.args(transport).args(["-d", "10", "-timeout", "300s"]).current_dir(scratch.folder());
-    // From the kernel's address on the device, where our stack can reach it.
     let told = output(client, 320);
     // 0: all calls succeeded (sipp's manual).
     assert_eq!(told.status.code(), Some(0), "{}", told.text);

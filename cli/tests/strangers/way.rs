@@ -21,21 +21,23 @@ pub struct Between {
     /// The two addresses without the port.
     pub server_host: &'static str,
     pub client_host: &'static str,
+    /// The address that the client has on its side.
+    pub client_source: &'static str,
 }
 
 impl Way {
     /// Starts what lies between.
     pub fn open(self, port: u16) -> Between {
         const LOCAL: &str = "127.0.0.1";
-        let (server_host, client_host) = match self {
-            Self::Guard => (LOCAL, OURS),
-            Self::Forward => (KERNEL, LOCAL),
+        let (server_host, client_host, client_source) = match self {
+            Self::Guard => (LOCAL, OURS, KERNEL),
+            Self::Forward => (KERNEL, LOCAL, LOCAL),
         };
         let (server, client) = (format!("{server_host}:{port}"), format!("{client_host}:{port}"));
         let front = match self {
             Self::Guard => Front::guard_of(&[port], &server, &[]),
             Self::Forward => Front::forward(&[(&client, &server)], &[]),
         };
-        Between { _front: front, server, client, server_host, client_host }
+        Between { _front: front, server, client, server_host, client_host, client_source }
     }
 }

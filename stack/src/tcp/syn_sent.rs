@@ -5,10 +5,11 @@ use super::error::{CloseReason, ConnectError};
 use super::options::{self, Options};
 use super::outcome::{Outcome, Outgoing};
 use super::state::{Common, Phase, SynSent};
+use super::timestamps;
 use crate::base::Instant;
 use crate::buffer::SendQueue;
 use crate::settings;
-use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, Timestamps};
+use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 use core::time::Duration;
 
 /// How long the answer to SYN number `n` (from 1) is waited for: the first time-out doubled for each one before (RFC 6298,
@@ -109,6 +110,8 @@ impl Connection {
             }
             Phase::SynReceived(syn) if syn.pending => {
                 syn.pending = false;
+                // It says all that a challenge ACK would.
+                syn.challenge = false;
                 header.seq = syn.iss;
                 header.ack = syn.irs + 1;
                 header.flags = TcpFlags::SYN.with(TcpFlags::ACK);
@@ -122,6 +125,21 @@ impl Connection {
                     .options
                     .timestamps
                     .and_then(|own| syn.peer.ts_recent.map(|echo| Timestamps { echo, ..own }));
+            }
+            Phase::SynReceived(syn) if syn.challenge => {
+                syn.challenge = false;
+                // RFC 5961, Section 4.2: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Only the window of a SYN is not scaled (RFC 7323,
+                // Section 2.2).
+                header.seq = syn.iss + 1;
+                header.ack = syn.irs + 1;
+                header.flags = TcpFlags::ACK;
+                let scale = syn.peer.window_scale.map_or(0, |_| options::window_scale_for(receive_max));
+                header.window >>= scale;
+                let stamps = syn
+                    .peer
+                    .ts_recent
+                    .map(|echo| Timestamps { value: timestamps::clock(ctx.now, ts_offset), echo });
+                header.options = TcpOptions { timestamps: stamps, ..TcpOptions::default() };
             }
             Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Synchronized(_) | Phase::Closed => {
                 return None;

@@ -10,8 +10,9 @@ use synward::socket::Stack;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::event::Event;
 use super::pair::{End, relay};
-use super::report::{self, Event, Report};
+use super::report::{self, Report};
 use super::signals::Signals;
 
 /// Where clients come in.
@@ -126,7 +127,7 @@ impl Doors {
         status.abort();
         // What is left after the drain is reset.
         let _ = stack.shutdown(Duration::from_secs(1)).await;
-        self.report.event(&self.report.ended());
+        self.report.finish().await;
         result
     }
 }

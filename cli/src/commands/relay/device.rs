@@ -15,7 +15,7 @@ use crate::commands::settings::{self, file};
 pub(crate) struct DeviceArgs {
     /// The TAP device; made where it does not exist
     #[arg(long, value_name = "NAME")]
-    pub(crate) tap: String,
+    tap: String,
     /// Our own address on the device, with its prefix
     #[arg(long, value_name = "A.B.C.D/LEN")]
     pub(crate) address: Prefix,
@@ -51,28 +51,33 @@ impl std::str::FromStr for Prefix {
         let (address, length) = text.split_once('/').ok_or_else(wanted)?;
         let address: IpAddr = address.parse().map_err(|_| wanted())?;
         let length: u8 = length.parse().map_err(|_| wanted())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if length > most {
-            return Err(format!("{text:?}: the prefix length is at most {most}"));
+        if address.is_ipv6() {
+            return Err(format!("{text:?}: the stack has no IPv6 yet"));
+        }
+        if length > 32 {
+            return Err(format!("{text:?}: the prefix length is at most 32"));
         }
         Ok(Self { address, length })
     }
 }
 
 impl DeviceArgs {
-    /// Starts a stack on the device.
+    /// Starts a stack on the device; it, and the device's name: of one such as `syn%d` the kernel chooses the number.
     ///
     /// # Errors
     /// A text for the user: the settings, the device, the address.
-    pub(crate) fn spawn(&self) -> Result<Stack, String> {
+    pub(crate) fn spawn(&self) -> Result<(Stack, String), String> {
         let settings = file::load(self.settings.as_deref(), self.preset)?;
-        let mut builder = Stack::builder(self.open()?)
+        let tap = self.open()?;
+        let device = tap.name().to_owned();
+        let mut builder = Stack::builder(tap)
             .address(format!("{}/{}", self.address.address, self.address.length))
             .settings(settings);
         if let Some(gateway) = self.gateway.or(self.host_address.map(|host| host.address)) {
             builder = builder.gateway(gateway.to_string());
         }
-        builder.spawn().map_err(|error| format!("{}: {error}", self.tap))
+        let stack = builder.spawn().map_err(|error| format!("{device}: {error}"))?;
+        Ok((stack, device))
     }
 
     fn open(&self) -> Result<Tap, String> {

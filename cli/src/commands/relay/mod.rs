@@ -3,9 +3,11 @@
 
 mod accept;
 mod device;
+mod event;
 mod pair;
 mod report;
 mod signals;
+mod writer;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -14,7 +16,8 @@ use crate::output;
 
 pub(crate) use accept::{Doors, Target};
 pub(crate) use device::DeviceArgs;
-pub(crate) use report::{Event, Forward, Report};
+pub(crate) use event::{Event, Forward};
+pub(crate) use report::Report;
 
 /// Runs a command's future in a runtime of its own.
 pub(crate) fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {

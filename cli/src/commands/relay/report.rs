@@ -1,81 +1,24 @@
-//! What guard and forward say: lines for people, one JSON object a line for programs.
+//! What is counted of relays, and what is told.
 
 use std::future::Future;
 use std::io::IsTerminal;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use synward::socket::Stack;
 
+use super::event::{AdmissionStatus, Event, Form};
 use super::pair::{Passed, RelayError};
-use crate::output;
-
-/// One way of `forward`: a listener of the kernel's, and where our stack connects to.
-#[derive(Clone, Copy, Serialize)]
-pub(crate) struct Forward {
-    pub(crate) listen: SocketAddr,
-    pub(crate) to: SocketAddr,
-}
-
-/// Something to tell.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub(crate) enum Event<'a> {
-    Listening {
-        device: &'a str,
-        address: IpAddr,
-        ports: &'a [u16],
-        backend: SocketAddr,
-    },
-    Forwarding {
-        device: &'a str,
-        address: IpAddr,
-        forwards: &'a [Forward],
-    },
-    Closed {
-        client: SocketAddr,
-        up: u64,
-        down: u64,
-        seconds: f64,
-    },
-    Failed {
-        client: SocketAddr,
-        error: String,
-        seconds: f64,
-    },
-    Protection {
-        protecting: bool,
-        half_open: usize,
-    },
-    Status {
-        open: u64,
-        accepted: u64,
-        failed: u64,
-        half_open: usize,
-        protecting: bool,
-        cookies_sent: u64,
-        discards: u64,
-    },
-    Draining {
-        seconds: u64,
-    },
-    Ended {
-        accepted: u64,
-        failed: u64,
-        up: u64,
-        down: u64,
-    },
-}
+use super::writer::Writer;
 
 /// Where events go, and what is counted.
 pub(crate) struct Report {
-    json: bool,
-    terminal: bool,
-    /// What lines call the other end.
-    target: &'static str,
+    form: Form,
+    /// Our stack is the one that clients connect to.
+    serves: bool,
+    writer: Writer,
     accepted: AtomicU64,
     finished: AtomicU64,
     failed: AtomicU64,
@@ -84,11 +27,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(json: bool, target: &'static str) -> Self {
+    /// `target` is what lines call the other end; `serves`: clients connect to our stack.
+    pub(crate) fn new(json: bool, target: &'static str, serves: bool) -> Self {
         Self {
-            json,
-            target,
-            terminal: std::io::stdout().is_terminal(),
+            form: Form { json, terminal: std::io::stdout().is_terminal(), target },
+            serves,
+            writer: Writer::start(),
             accepted: AtomicU64::new(0),
             finished: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -97,53 +41,20 @@ impl Report {
         }
     }
 
-    /// Tells an event.
+    /// Tells an event. It never waits: what nobody reads in time is counted and told as [`Event::Lost`].
     pub(super) fn event(&self, event: &Event<'_>) {
-        if self.json {
-            if let Ok(text) = serde_json::to_string(event) {
-                output::line(text);
-            }
-            return;
-        }
-        match event {
-            Event::Listening { device, address, ports, backend } => {
-                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-                output::line(format_args!("{address} port {} on {device} -> {backend}", ports.join(", ")));
-                output::line("Ctrl-C stops accepting and lets connections finish");
-            }
-            Event::Forwarding { device, address, forwards } => {
-                for Forward { listen, to } in *forwards {
-                    output::line(format_args!("{listen} -> {to}, from {address} on {device}"));
-                }
-                output::line("Ctrl-C stops accepting and lets connections finish");
-            }
-            // A line for each connection would drown everything else.
-            Event::Closed { .. } => {}
-            Event::Failed { client, error, .. } => output::line(format_args!("{client}: {error}")),
-            Event::Protection { protecting: true, half_open } => {
-                let text = output::styled(output::YELLOW, "SYN attack: protecting");
-                output::line(format_args!("{text} ({half_open} half-open)"));
-            }
-            Event::Protection { protecting: false, .. } => output::line("SYN attack over: protection ended"),
-            Event::Status { open, accepted, failed, half_open, protecting, cookies_sent, discards } => {
-                if self.terminal {
-                    let state = if *protecting { "protecting" } else { "calm" };
-                    output::raw(&format!(
-                        "\r\x1b[K{open} open, {accepted} accepted, {failed} failed, {half_open} half-open, {cookies_sent} cookies, {discards} discards, {state}"
-                    ));
-                }
-            }
-            Event::Draining { seconds } => {
-                if self.terminal {
-                    output::raw("\n");
-                }
-                output::line(format_args!("draining for at most {seconds} s; Ctrl-C again ends at once"));
-            }
-            Event::Ended { accepted, failed, up, down } => output::line(format_args!(
-                "{accepted} connections, {failed} failed; {up} bytes to the {}, {down} bytes to clients",
-                self.target
-            )),
-        }
+        let Some(text) = event.written(self.form) else { return };
+        self.writer.write(text, |events| self.lost(events));
+    }
+
+    fn lost(&self, events: u64) -> String {
+        Event::Lost { events }.written(self.form).unwrap_or_default()
+    }
+
+    /// Tells the last event, when no relay runs any more, and waits a little for all to be read.
+    pub(super) async fn finish(&self) {
+        let last = self.ended().written(self.form).unwrap_or_default();
+        self.writer.finish(last, |events| self.lost(events)).await;
     }
 
     /// Runs one relay and tells how it ended.
@@ -170,10 +81,11 @@ impl Report {
         }
     }
 
-    /// The last event.
-    pub(super) fn ended(&self) -> Event<'static> {
+    fn ended(&self) -> Event<'static> {
+        let accepted = self.accepted.load(Ordering::Relaxed);
         Event::Ended {
-            accepted: self.accepted.load(Ordering::Relaxed),
+            accepted,
+            cut_off: accepted.saturating_sub(self.finished.load(Ordering::Relaxed)),
             failed: self.failed.load(Ordering::Relaxed),
             up: self.up.load(Ordering::Relaxed),
             down: self.down.load(Ordering::Relaxed),
@@ -196,7 +108,7 @@ pub(super) async fn status(stack: Stack, report: Arc<Report>) {
         }
         seconds += 1;
         // Programs get a line every ten seconds, a terminal a line that renews itself.
-        if report.json && seconds % 10 != 0 {
+        if report.form.json && seconds % 10 != 0 {
             continue;
         }
         let accepted = report.accepted.load(Ordering::Relaxed);
@@ -204,9 +116,11 @@ pub(super) async fn status(stack: Stack, report: Arc<Report>) {
             open: accepted.saturating_sub(report.finished.load(Ordering::Relaxed)),
             accepted,
             failed: report.failed.load(Ordering::Relaxed),
-            half_open,
-            protecting,
-            cookies_sent: admission.cookies_sent,
+            admission: report.serves.then_some(AdmissionStatus {
+                half_open,
+                protecting,
+                cookies_sent: admission.cookies_sent,
+            }),
             discards: snapshot.discards.total(),
         });
     }
