@@ -22,6 +22,7 @@ fn main() -> std::process::ExitCode {
     use cases::*;
     support::main(&support::tests![
         bytes_pass_both_ways_and_so_does_half_close,
+        destinations_are_reached_in_the_order_in_which_clients_came,
         each_way_leads_to_its_own_destination,
         a_destination_that_refuses_reaches_the_client_as_a_reset_with_a_line_that_says_so,
         a_destination_where_no_host_lives_reaches_the_client_as_a_reset_with_the_evidence,

@@ -5,8 +5,10 @@ use crate::steps::{self, MOST, Outcome, Step, Tally, cargo, watch};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-const STEPS: &[Step] =
-    &[("packages", "programs by others are installed, where this machine allows it", packages)];
+const STEPS: &[Step] = &[
+    ("packages", "programs by others are installed, where this machine allows it", packages),
+    ("programs", "clients, servers and scanners by others, both directions, under longer load", programs),
+];
 
 /// Runs the steps and sums them up.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> ExitCode {

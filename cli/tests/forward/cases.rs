@@ -1,14 +1,14 @@
 //! What a user of forward relies on.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::Command;
 use std::thread;
 
 use synward::device::HostSide;
 
-use crate::lab::{Front, client_of};
+use crate::lab::{Front, client_of, expect_reset};
 
 const LISTEN: &str = "127.0.0.1:8080";
 const SERVER: &str = "10.77.0.1:80";
@@ -17,14 +17,6 @@ const SERVER: &str = "10.77.0.1:80";
 fn lab(more: &[&str]) -> (Front, TcpListener) {
     let front = Front::forward(&[(LISTEN, SERVER)], more);
     (front, TcpListener::bind(SERVER).unwrap())
-}
-
-/// Reads until the connection ends, which must be by a reset.
-fn expect_reset(mut stream: impl Read) {
-    match stream.read(&mut [0; 64]) {
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-        Ok(n) => panic!("{n} bytes and not a reset"),
-    }
 }
 
 pub(crate) fn bytes_pass_both_ways_and_so_does_half_close() {
@@ -54,6 +46,27 @@ pub(crate) fn bytes_pass_both_ways_and_so_does_half_close() {
     );
 }
 
+pub(crate) fn destinations_are_reached_in_the_order_in_which_clients_came() {
+    const CLIENTS: u8 = 100;
+    let (_front, listener) = lab(&[]);
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|i| {
+            let mut stream = client_of(LISTEN).unwrap();
+            stream.write_all(&[i]).unwrap();
+            stream
+        })
+        .collect();
+    let came: Vec<u8> = (0..CLIENTS)
+        .map(|_| {
+            let mut byte = [0];
+            listener.accept().unwrap().0.read_exact(&mut byte).unwrap();
+            byte[0]
+        })
+        .collect();
+    assert!(came.is_sorted(), "{came:?}");
+    drop(clients);
+}
+
 pub(crate) fn each_way_leads_to_its_own_destination() {
     let ways = [("127.0.0.1:8080", "10.77.0.1:80"), ("127.0.0.1:8081", "10.77.0.1:81")];
     let _front = Front::forward(&ways, &[]);
@@ -71,7 +84,7 @@ pub(crate) fn each_way_leads_to_its_own_destination() {
 
 pub(crate) fn a_destination_that_refuses_reaches_the_client_as_a_reset_with_a_line_that_says_so() {
     let mut front = Front::forward(&[(LISTEN, "10.77.0.1:9")], &[]);
-    expect_reset(client_of(LISTEN).unwrap());
+    expect_reset(client_of(LISTEN));
     let failed = front.event("failed");
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("the destination cannot be reached") && error.contains("refused"), "{failed}");
@@ -79,14 +92,14 @@ pub(crate) fn a_destination_that_refuses_reaches_the_client_as_a_reset_with_a_li
 
 pub(crate) fn a_destination_where_no_host_lives_reaches_the_client_as_a_reset_with_the_evidence() {
     let mut front = Front::forward(&[(LISTEN, "10.77.0.99:80")], &[]);
-    expect_reset(client_of(LISTEN).unwrap());
+    expect_reset(client_of(LISTEN));
     let failed = front.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("10.77.0.99: no host answered ARP"), "{failed}");
 }
 
 pub(crate) fn a_destination_that_is_silent_reaches_the_client_as_a_reset_within_the_time_limit() {
     let mut front = Front::forward(&[(LISTEN, "10.77.0.99:80")], &["--timeout", "1"]);
-    expect_reset(client_of(LISTEN).unwrap());
+    expect_reset(client_of(LISTEN));
     let failed = front.event("failed");
     assert!(
         failed["error"].as_str().unwrap().contains("the destination did not accept within 1 s"),
@@ -99,7 +112,7 @@ pub(crate) fn a_destination_that_vanishes_reaches_a_quiet_client_as_a_reset_with
     let stream = client_of(LISTEN).unwrap();
     let (_held, _) = listener.accept().unwrap();
     HostSide::new("syn0").set_up(false).unwrap();
-    expect_reset(stream);
+    expect_reset(Ok(stream));
     let failed = front.event("failed");
     assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
 }
@@ -113,7 +126,7 @@ pub(crate) fn a_reset_by_the_destination_reaches_the_client() {
     let mut stream = client_of(LISTEN).unwrap();
     stream.write_all(b"one byte is read, the others are not").unwrap();
     server.join().unwrap();
-    expect_reset(stream);
+    expect_reset(Ok(stream));
     let failed = front.event("failed");
     assert!(failed["error"].as_str().unwrap().starts_with("broken"), "{failed}");
 }
@@ -143,8 +156,8 @@ pub(crate) fn a_second_signal_ends_at_once() {
     front.event("draining");
     front.terminate();
     assert_eq!(front.exit_code(), Some(0));
-    expect_reset(stream);
-    expect_reset(server);
+    expect_reset(Ok(stream));
+    expect_reset(Ok(server));
 }
 
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {

@@ -1,7 +1,7 @@
 //! What a user of the guard relies on.
 
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use synward::device::HostSide;
 
-use crate::lab::{BACKEND, Front, GUARD, client, have, try_client};
+use crate::lab::{BACKEND, Front, GUARD, client, expect_reset, have, try_client};
 use crate::support::{skip, wait_for};
 
 pub(crate) fn curl_fetches_files_from_a_real_http_server() {
@@ -80,15 +80,6 @@ pub(crate) fn an_interactive_session_goes_on_and_half_close_passes_through() {
     echo.join().unwrap();
     let closed = guard.event("closed");
     assert_eq!((closed["up"].as_u64(), closed["down"].as_u64()), (Some(500), Some(509)), "{closed}");
-}
-
-/// Reads until the connection ends, which must be by a reset.
-fn expect_reset(client: io::Result<TcpStream>) {
-    let mut text = [0; 64];
-    match client.and_then(|mut stream| stream.read(&mut text)) {
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-        Ok(n) => panic!("{n} bytes and not a reset"),
-    }
 }
 
 pub(crate) fn a_backend_that_refuses_reaches_the_client_as_a_reset() {

@@ -1,6 +1,6 @@
 //! A guard or a forward in a namespace, with the kernel on the other side of its device.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -103,6 +103,24 @@ pub(crate) fn client_of(address: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     Ok(stream)
+}
+
+/// Reads until the connection ends, which must be by a reset.
+pub(crate) fn expect_reset(client: io::Result<impl Read>) {
+    let mut text = [0; 64];
+    let result = client.and_then(|mut stream| {
+        loop {
+            match stream.read(&mut text) {
+                // The kernel does not begin a wait with a time limit again by itself.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        }
+    });
+    match result {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        Ok(n) => panic!("{n} bytes and not a reset"),
+    }
 }
 
 /// Whether a program can be started.

@@ -5,4 +5,6 @@
 
 mod front;
 
-pub(crate) use front::{BACKEND, Front, GUARD, KERNEL, OURS, client, client_of, have, try_client};
+pub(crate) use front::{
+    BACKEND, Front, GUARD, KERNEL, OURS, client, client_of, expect_reset, have, try_client,
+};

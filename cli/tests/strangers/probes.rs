@@ -3,6 +3,7 @@
 use super::program::program;
 use super::{Server, need, output, run};
 use crate::lab::{Front, KERNEL, OURS};
+use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -98,10 +99,18 @@ pub fn hping3_hears_what_good_packets_deserve_and_nothing_for_bad_ones() {
         ("an echo request with a bad checksum", &["-1", "-b"]),
         ("no flag, to an open port", &["-p", "80"]),
     ] {
+        let before = to_us();
         let told = hping(arguments);
         assert!(told.contains("3 packets transmitted, 0 packets received"), "{what}: {told}");
+        assert!(to_us() >= before + 3, "{what}: the kernel kept them to itself");
         println!("{what}: nothing");
     }
+}
+
+/// Packets that the kernel has given to our device.
+fn to_us() -> u64 {
+    let count = fs::read_to_string("/sys/class/net/syn0/statistics/tx_packets").unwrap();
+    count.trim().parse().unwrap()
 }
 
 /// A server that answers each connection with what it hears.

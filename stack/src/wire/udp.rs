@@ -53,6 +53,7 @@ mod tests {
         assert_eq!(datagram(&bytes).map(<[u8]>::len), Ok(8), "RFC 768: the header alone");
     }
 
+    /// RFC 1122, Section 4.1.3.4.
     #[test]
     fn a_changed_byte_is_seen_and_no_checksum_is_none() {
         let (src, dst, bytes) = good();

@@ -1,9 +1,10 @@
 //! Doors: each accepts clients and relays every one of them to its target, until the end is asked for.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use synward::socket::Stack;
@@ -132,6 +133,19 @@ impl Doors {
     }
 }
 
+/// `connect`, begun here and now: clients reach the target in the order in which they came, which a protocol of several
+/// connections may rely on.
+async fn begun<T, F: Future<Output = T>>(connect: F) -> impl Future<Output = T> + use<T, F> {
+    let mut connect = Box::pin(connect);
+    let first = poll_fn(|cx| Poll::Ready(connect.as_mut().poll(cx))).await;
+    async move {
+        match first {
+            Poll::Ready(connected) => connected,
+            Poll::Pending => connect.await,
+        }
+    }
+}
+
 /// Accepts at one door until told to stop, then waits for its connections.
 async fn accept<F, S>(
     door: impl Door,
@@ -149,8 +163,8 @@ where
         tokio::select! {
             accepted = door.accept() => match accepted {
                 Ok((client, peer)) => {
-                    let (report, connect) = (report.clone(), connect());
-                    let passing = relay(client, connect, target.name, target.timeout);
+                    let report = report.clone();
+                    let passing = relay(client, begun(connect()).await, target.name, target.timeout);
                     relays.spawn(async move { report.relay(peer, passing).await });
                 }
                 Err(error) => break Err(format!("the stack has ended: {error}")),
