@@ -25,12 +25,14 @@ Examples:
     synward forward --tap syn0 --address 10.77.0.2/24 --gateway 10.77.0.1 --json \\
         --listen 127.0.0.1:8080 --to 10.77.0.1:80 --listen 127.0.0.1:2222 --to 192.0.2.7:22
 
-Clients connect to --listen by the kernel's own sockets and are accepted at once. Half-close passes through. Where the
-destination refuses, is unreachable or does not accept within --timeout, its client is reset, and a line says why:
-    127.0.0.1:51034: the destination cannot be reached: 10.77.0.9: no host answered ARP (3 requests in 3.0 s)
-One whose host vanishes later is noticed within --silence.
-Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
-Exit code 0 after a drain, 1 where the device, an address or a port cannot be had, 2 for a wrong command line.";
+Clients connect to --listen by the kernel's own sockets and are accepted at once. Half-close
+passes through. Where the destination refuses, is unreachable or does not accept within --timeout,
+its client is reset, and a line says why:
+    127.0.0.1:51034: the destination cannot be reached: 10.77.0.9: no host answered ARP ...
+One whose host vanishes later is noticed within --silence. Ctrl-C and SIGTERM stop accepting and
+let connections finish for --drain; a second one ends at once.
+Exit code 0 after a drain, 1 where the device, an address or a port cannot be had, 2 for a wrong
+command line.";
 
 /// Outgoing connections of this machine's programs, carried by our own stack to a listed destination
 #[derive(clap::Args)]
