@@ -70,12 +70,6 @@ impl Shard {
         self.table.find(hash, flow, &Stores::of(&self.connections, &self.admission, &self.time_wait))
     }
 
-    /// Whether nothing is there for `flow`, not even a listener: the state CLOSED.
-    #[cold]
-    pub(crate) fn is_closed(&self, flow: &FlowKey) -> bool {
-        self.listeners.find(flow.local).is_none() && self.find(self.table.hash(flow), flow).is_none()
-    }
-
     /// Adds an entry to the table.
     pub(crate) fn enter(&mut self, hash: FlowHash, entry: Entry) {
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
@@ -200,6 +194,12 @@ impl Shard {
         }
         if flags.syn() && !flags.ack() && !flags.fin() {
             return self.admit(hash, arrived, Before::Nothing);
+        }
+        if !flags.syn() && !flags.ack() && self.listeners.find(arrived.flow.local).is_some() {
+            // RFC 9293, Section 3.10.7.2: what is neither SYN nor ACK says nothing to a listener. Where there is none, it is
+            // answered as all else (Section 3.10.7.1).
+            self.discards.count(Discard::TcpNoAck);
+            return self.pool.put(arrived.payload);
         }
         // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
         if flags.ack() && !flags.syn() {

@@ -149,6 +149,9 @@ impl Shard {
         if header.src_port == 0 || header.dst_port == 0 {
             return Err((frame, Discard::TcpPortZero));
         }
+        if header.flags.is_impossible() {
+            return Err((frame, Discard::TcpFlags));
+        }
         let flow = FlowKey {
             local: Endpoint { addr: delivery.dst, port: header.dst_port },
             remote: Endpoint { addr: delivery.src, port: header.src_port },
@@ -156,10 +159,6 @@ impl Shard {
         // A host may talk to itself, but never from an endpoint to the same endpoint: that is the land attack.
         if flow.local == flow.remote {
             return Err((frame, Discard::TcpLand));
-        }
-        // Where there is nothing at all it is answered as everything is (RFC 9293, Section 3.10.7.1).
-        if header.flags.is_impossible() && !self.is_closed(&flow) {
-            return Err((frame, Discard::TcpFlags));
         }
         self.counters.segments_received += 1;
         frame.trim_front(header_len);
