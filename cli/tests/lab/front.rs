@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use synward::device::TapOptions;
 
-use crate::support::{netns, wait_for};
+use crate::support::{end_with_test, netns, wait_for};
 
 /// Our stack's address, and the kernel's on the other side of the device.
 pub(crate) const OURS: &str = "10.77.0.2";
@@ -47,7 +47,7 @@ impl Front {
         let mut synward = Command::new(env!("CARGO_BIN_EXE_synward"));
         synward.args([command, "--json", "--tap", "syn0", "--address", "10.77.0.2/24"]);
         synward.args(["--host-address", "10.77.0.1/24"]).args(arguments);
-        let mut child = synward.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = end_with_test(&mut synward).stdout(Stdio::piped()).spawn().unwrap();
         let events = BufReader::new(child.stdout.take().unwrap());
         let mut front = Self { child, events };
         let told = front.next_event();
