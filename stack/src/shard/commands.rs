@@ -1,6 +1,7 @@
 //! The third step of a turn: what applications asked for through their handles. Bounded by `limits.command_budget`.
 
 use super::api::Ending;
+use super::cell_options;
 use super::events::PingError;
 use super::listeners::SocketQueue;
 use super::{ConnectionRow, Failure, ListenError, ListenerId, Pong, Shard, Snapshot, StackError};
@@ -219,10 +220,13 @@ impl Shard {
         }
     }
 
-    /// An application took connections from a listener, or dropped it.
+    /// An application took connections from a listener, changed its options, or dropped it.
     fn listener_news(&mut self, id: Id) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         listener.retire_taken();
+        if let Some(queue) = &listener.socket {
+            cell_options::apply(queue.half.options(), &mut listener.options, self.settings.ip.ttl);
+        }
         if listener.socket.as_ref().is_some_and(|queue| queue.half.is_dropped()) {
             self.close_listener(ListenerId { shard: self.number, id });
         }

@@ -142,7 +142,12 @@ impl Shard {
             let Some(due) = self.admission.poll(self.now) else { break };
             *budget -= 1;
             match due {
-                Due::Retransmit(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+                Due::Retransmit(reply) => {
+                    let listener = self.listeners.find(reply.flow.local);
+                    let owner = listener.and_then(|id| self.listeners.get(id));
+                    let chosen = owner.map_or((0, None), |owner| owner.options.ip_options());
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                }
                 Due::Expired { id, flow, listener, reset } => {
                     self.forget_half_open(&Removed { id, flow, listener }, Discard::SynTimeout);
                     if let Some(reply) = reset {
