@@ -171,7 +171,10 @@ impl Shard {
                 if restart {
                     self.time_wait.restart(index, arrived.header, self.now);
                 }
-                if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
+                let most = self.settings.tcp.challenge_acks;
+                let answered = self.time_wait.untimed().may_answer(index, most, self.now);
+                let record = self.time_wait.get(index).filter(|_| answered);
+                if let Some(ack) = record.map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
             }
