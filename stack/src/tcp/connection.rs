@@ -312,9 +312,11 @@ impl Connection {
         if matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
             return;
         }
+        let before = self.common.user_timeout(ctx.settings);
         self.common.apply(options, ctx.settings, ctx.now);
         if let Phase::Synchronized(s) = &mut self.phase {
             s.set_quickack(options.quickack);
+            s.on_user_timeout_changed(&self.common, ctx, before);
         }
     }
 
