@@ -2,7 +2,8 @@
 
 use super::connect::neighbor_silent;
 use super::table::Entry;
-use super::{Defect, Shard, Token};
+use super::turn::planted;
+use super::{Defect, Shard, Step, Token};
 use crate::admission::{Due, Removed};
 use crate::base::{Id, Instant};
 use crate::ip::NeighborAction;
@@ -15,6 +16,9 @@ impl Shard {
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
         let now = self.now;
+        if self.defect == Some(Defect::Panic(Step::Expire)) {
+            planted();
+        }
         if self.neighbors.is_due(now) {
             self.expire_neighbors(&mut budget);
         }
