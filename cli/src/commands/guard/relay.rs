@@ -70,15 +70,18 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     /// Longest time to accept a connection.
     pub(super) timeout: Duration,
-    /// Longest time in which its host answers nothing on a quiet connection.
+    /// Longest time in which its host answers nothing on a quiet connection, or takes nothing of what is sent to it.
     pub(super) silence: Duration,
 }
 
-/// Lets the kernel ask a quiet backend whether its host is still there, so that one that vanished holds no client for ever.
-/// A host that answers may be as slow as it likes: that is between it and its client.
+/// Lets the kernel ask a quiet backend whether its host is still there, and bounds how long it tries to hand over what the
+/// backend does not take, so that one that vanished holds no client for ever. A backend that takes what it is sent may be as
+/// slow to answer as it likes: that is between it and its client.
 fn keep_alive(server: &Backend, silence: Duration) -> io::Result<()> {
     let probes = TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 4).with_retries(2);
-    SockRef::from(server).set_tcp_keepalive(&probes)
+    let socket = SockRef::from(server);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(silence))
 }
 
 /// Relays until both directions have ended; a half-close passes through. Whatever goes wrong on one side, and being
