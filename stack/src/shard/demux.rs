@@ -135,6 +135,7 @@ impl Shard {
             self.discards.count(Discard::ConnectionTableFull);
             return self.pool.put(arrived.payload);
         }
+        let chosen = owner.options.ip_options();
         let payload_len = arrived.payload.len();
         let outcome =
             self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
@@ -144,11 +145,11 @@ impl Shard {
             }
             HalfOpenOutcome::Answer(reply) => {
                 self.discards.count(Discard::SynDuplicate);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
             }
             HalfOpenOutcome::Challenge(reply, discard) => {
                 self.discards.count(discard);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
             }
             HalfOpenOutcome::Reset(discard) => self.refuse(&arrived, discard),
             HalfOpenOutcome::Gone(discard) => {
@@ -170,7 +171,10 @@ impl Shard {
                 if restart {
                     self.time_wait.restart(index, arrived.header, self.now);
                 }
-                if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
+                let most = self.settings.tcp.challenge_acks;
+                let answered = self.time_wait.untimed().may_answer(index, most, self.now);
+                let record = self.time_wait.get(index).filter(|_| answered);
+                if let Some(ack) = record.map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
             }
@@ -261,6 +265,7 @@ impl Shard {
             our_mss,
         };
         self.counters.syns_received += 1;
+        let chosen = listener.options.ip_options();
         let (existing, min_iss) = match before {
             Before::Nothing => (None, None),
             Before::HalfOpen(id) => (Some(id), None),
@@ -280,12 +285,14 @@ impl Shard {
                 } else {
                     self.discards.count(Discard::SynDuplicate);
                 }
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
             }
-            Verdict::Cookie(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+            Verdict::Cookie(reply) => {
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+            }
             Verdict::Challenge(reply, discard) => {
                 self.discards.count(discard);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
             }
             Verdict::Drop(discard) => self.discards.count(discard),
             Verdict::Reset(discard) => self.refuse(&arrived, discard),
