@@ -4,10 +4,11 @@
 use super::Shard;
 use super::demux::Arrived;
 use crate::buffer::{Buf, Checksum, Device};
+use crate::ip::icmp::Complaint;
 use crate::ip::{self, ArpOutcome, Arrival};
 use crate::telemetry::Discard;
 use crate::wire::{
-    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view,
+    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view, udp,
 };
 use std::io;
 
@@ -75,7 +76,12 @@ impl Shard {
         Ok(())
     }
 
-    fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Result<(), (Buf, Discard)> {
+    pub(crate) fn receive_ipv4(
+        &mut self,
+        mut frame: Buf,
+        station: Mac,
+        arrival: Arrival,
+    ) -> Result<(), (Buf, Discard)> {
         let delivery = match ip::receive_known(
             &self.interface,
             &self.settings.ip,
@@ -86,6 +92,9 @@ impl Shard {
             Ok(delivery) => delivery,
             Err(reason) => return Err((frame, reason)),
         };
+        if delivery.fragment {
+            return self.receive_fragment(frame, station, arrival);
+        }
         match delivery.protocol {
             IpProtocol::TCP => {
                 frame.truncate(delivery.payload.end);
@@ -93,11 +102,34 @@ impl Shard {
                 self.receive_tcp(frame, &delivery, station)
             }
             IpProtocol::ICMP => self.receive_icmp(frame, &delivery, station, arrival),
+            IpProtocol::UDP => self.receive_udp(frame, &delivery, station, arrival),
             _ => {
-                self.protocol_unreachable(&frame, &delivery, station, arrival);
+                // RFC 1122, Section 3.2.2.1: a host that lacks the protocol says so.
+                self.complain(frame.data(), station, arrival, Complaint::ProtocolUnreachable);
                 Err((frame, Discard::IpProtocol))
             }
         }
+    }
+
+    /// No port of UDP is open here.
+    #[cold]
+    fn receive_udp(
+        &mut self,
+        frame: Buf,
+        delivery: &ip::Delivery,
+        station: Mac,
+        arrival: Arrival,
+    ) -> Result<(), (Buf, Discard)> {
+        let datagram = frame.data().get(delivery.payload.clone()).unwrap_or_default();
+        let complete = frame.offload().checksum == Checksum::Complete;
+        let Ok(datagram) = udp::datagram(datagram) else { return Err((frame, Discard::UdpMalformed)) };
+        // RFC 1122, Section 4.1.3.4: what has a wrong checksum is discarded silently.
+        if complete && !udp::checksum_ok(delivery.src, delivery.dst, datagram) {
+            return Err((frame, Discard::UdpChecksum));
+        }
+        // RFC 1122, Section 4.1.3.1: nobody listens at the port.
+        self.complain(frame.data(), station, arrival, Complaint::PortUnreachable);
+        Err((frame, Discard::UdpNoPort))
     }
 
     fn receive_tcp(
