@@ -3,7 +3,7 @@
 use super::{Shard, Slot};
 use crate::admission::State as AdmissionState;
 use crate::tcp::TcpState;
-use crate::telemetry::Discards;
+use crate::telemetry::{Account, Discards, TakenCounts};
 use core::time::Duration;
 use std::net::SocketAddr;
 
@@ -83,6 +83,8 @@ pub struct ConnectionRow {
 pub struct Snapshot {
     /// Counters.
     pub counters: Counters,
+    /// What received frames were taken for.
+    pub taken: TakenCounts,
     /// Discards by reason.
     pub discards: Discards,
     /// Memory.
@@ -97,6 +99,13 @@ pub struct Snapshot {
     pub time_wait: usize,
     /// Neighbour entries.
     pub neighbors: usize,
+}
+
+impl Snapshot {
+    /// What became of the frames that were received; it balances at any moment between turns.
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
+    }
 }
 
 impl Slot {
@@ -118,6 +127,7 @@ impl Shard {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             counters: self.counters,
+            taken: self.taken.clone(),
             discards: self.discards.clone(),
             memory: self.memory(),
             admission: self.admission.state(),
@@ -126,6 +136,11 @@ impl Shard {
             time_wait: self.time_wait.len(),
             neighbors: self.neighbors.len(),
         }
+    }
+
+    /// As [`Snapshot::account`].
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
     }
 
     /// Memory held by kind.
