@@ -125,7 +125,11 @@ impl Isic {
         let at = self.below(10);
         let any = self.byte();
         let kind = [0, 3, 3, 3, 4, 5, 8, 11, 12].get(at).copied().unwrap_or(any);
-        let code = if self.below(8) == 0 { self.byte() } else { self.below(16) as u8 };
+        let code = match self.below(8) {
+            0 => self.byte(),
+            1..4 => self.below(16) as u8,
+            _ => 0,
+        };
         let word = match self.below(4) {
             // A next-hop MTU, from none to one that is plausible.
             0 => [0, 0, self.byte() % 6, self.byte()],
