@@ -79,10 +79,29 @@ fn every_malformed_frame_is_one_discard_with_its_reason() {
         ("a total length beyond the frame", ip_changed(|p| p[3] = 200), D::IpMalformed),
         ("a total length below the header", ip_changed(|p| (p[2], p[3]) = (0, 19)), D::IpMalformed),
         ("a wrong IP checksum", with(&|f| f[24] ^= 1), D::IpChecksum),
-        ("a first fragment", ip_changed(|p| p[6] = 0x20), D::IpFragment),
-        ("a later fragment", ip_changed(|p| (p[6], p[7]) = (0, 3)), D::IpFragment),
-        ("a tiny fragment at offset 8", ip_changed(|p| (p[6], p[7]) = (0x20, 1)), D::IpFragment),
-        ("a protocol that we do not speak", ip_changed(|p| p[9] = 17), D::IpProtocol),
+        (
+            "a fragment that ends beyond the largest packet",
+            ip_changed(|p| (p[6], p[7]) = (0x1f, 0xff)),
+            D::IpFragmentLength,
+        ),
+        ("a fragment between units", ip_changed(|p| (p[3], p[6]) = (39, 0x20)), D::IpFragmentLength),
+        ("a fragment of nothing", ip_changed(|p| (p[3], p[6]) = (20, 0x20)), D::IpFragmentLength),
+        ("a protocol that we do not speak", ip_changed(|p| p[9] = 132), D::IpProtocol),
+        (
+            "a UDP header that is half there",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0; 7])),
+            D::UdpMalformed,
+        ),
+        (
+            "a wrong UDP checksum",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0, 7, 0, 9, 0, 8, 1, 1])),
+            D::UdpChecksum,
+        ),
+        (
+            "UDP to a port, none of which is open",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0, 7, 0, 9, 0, 8, 0, 0])),
+            D::UdpNoPort,
+        ),
         ("a packet for somebody else", ipv4_from([192, 0, 2, 2], [192, 0, 2, 77]), D::IpNotForUs),
         ("a packet to the subnet's broadcast", ipv4_from([192, 0, 2, 2], [192, 0, 2, 255]), D::IpBroadcast),
         ("a packet to a group", ipv4_from([192, 0, 2, 2], [224, 0, 0, 1]), D::IpBroadcast),
@@ -170,7 +189,7 @@ fn link_padding_behind_the_packet_is_no_data() {
 }
 
 #[test]
-fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_connection() {
+fn flags_that_no_segment_may_have_together_are_one_discard_to_connections_and_listeners() {
     let (mut wire, mut bystander) = stand();
     let live = bystander.peer;
     let combinations = [
@@ -187,13 +206,41 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
         TcpFlags(0x3f),
     ];
     for flags in combinations {
-        for peer in [live, Peer::new(50_001, 80), Peer::new(50_002, 81)] {
+        for peer in [live, Peer::new(50_001, 80)] {
             assert_eq!(
                 wire.fate(&peer.frame(&peer.header(flags), &[])),
                 Some(Discard::TcpFlags),
                 "{flags:?}"
             );
         }
+    }
+    assert_eq!(wire.segments(), []);
+    bystander.check(&mut wire);
+}
+
+/// RFC 9293, Section 3.10.7.1: where nothing is, everything but RST is answered by RST; without ACK its number is zero and
+/// it acknowledges what came.
+#[test]
+fn a_closed_port_answers_flags_that_no_segment_may_have_together_by_reset() {
+    let (mut wire, mut bystander) = stand();
+    let mut peer = Peer::new(50_002, 81);
+    peer.seq = SeqNum(1000);
+    for (flags, len) in
+        [(TcpFlags(0), 0), (FIN, 1), (PSH, 0), (FIN.with(PSH).with(URG), 1), (SYN.with(FIN), 2)]
+    {
+        let fate = wire.fate(&peer.frame(&peer.header(flags), b"abc"));
+        assert_eq!(fate, Some(Discard::TcpNoConnection), "{flags:?}");
+        let sent = wire.segments();
+        assert_eq!(sent.len(), 1, "{flags:?}");
+        assert_eq!(sent[0].header.flags, RST.with(ACK), "{flags:?}");
+        assert_eq!((sent[0].header.seq, sent[0].header.ack), (SeqNum(0), SeqNum(1003) + len), "{flags:?}");
+    }
+    for flags in [SYN.with(RST), SYN.with(RST).with(ACK), TcpFlags(0xff)] {
+        assert_eq!(
+            wire.fate(&peer.frame(&peer.header(flags), &[])),
+            Some(Discard::TcpResetStray),
+            "{flags:?}"
+        );
     }
     assert_eq!(wire.segments(), []);
     bystander.check(&mut wire);

@@ -71,6 +71,12 @@ impl Shard {
         self.table.find(hash, flow, &Stores::of(&self.connections, &self.admission, &self.time_wait))
     }
 
+    /// Whether nothing is there for `flow`, not even a listener: the state CLOSED.
+    #[cold]
+    pub(crate) fn is_closed(&self, flow: &FlowKey) -> bool {
+        self.listeners.find(flow.local).is_none() && self.find(self.table.hash(flow), flow).is_none()
+    }
+
     /// Adds an entry to the table.
     pub(crate) fn enter(&mut self, hash: FlowHash, entry: Entry) {
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);

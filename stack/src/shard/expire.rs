@@ -34,6 +34,9 @@ impl Shard {
         if self.routes.is_due(now) {
             self.routes.expire(now);
         }
+        if self.reassembly.is_due(now) {
+            self.expire_fragments(&mut budget);
+        }
         budget == 0
     }
 

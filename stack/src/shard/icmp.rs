@@ -24,12 +24,12 @@ impl Shard {
             IcmpInput::Echo(reply) => {
                 if self.icmp_budget.take(self.now) {
                     let mut answer = self.pool.take(message.len() + 20);
-                    let written = reply.write(&mut answer, self.settings.ip.ttl, self.interface.mtu());
+                    let written = reply.write(&mut answer, self.settings.ip.ttl);
                     // The reply goes back the way the request came: a ping makes no neighbour entry.
                     let via = if arrival == Arrival::Loop { Via::Loop } else { Via::Station(station) };
                     if written {
                         self.counters.echoes_answered += 1;
-                        self.emit(answer, via);
+                        self.emit_in_fragments(answer, via);
                         Ok(Taken::EchoAnswered)
                     } else {
                         self.pool.put(answer);
@@ -134,20 +134,12 @@ impl Shard {
         })
     }
 
-    /// Tells a peer that we do not speak its protocol (RFC 1122, Section 3.2.2.1), where that is allowed.
-    pub(crate) fn protocol_unreachable(
-        &mut self,
-        packet: &Buf,
-        delivery: &Delivery,
-        station: Mac,
-        arrival: Arrival,
-    ) {
+    /// Tells the sender of `packet`, an IPv4 packet, what is wrong with it, where that is allowed.
+    pub(crate) fn complain(&mut self, packet: &[u8], station: Mac, arrival: Arrival, complaint: Complaint) {
         let mut answer = self.pool.take(600);
         let ttl = self.settings.ip.ttl;
-        let bytes = packet.data().get(..delivery.payload.end).unwrap_or_default();
         let (budget, now) = (&mut self.icmp_budget, self.now);
-        let complaint = Complaint::ProtocolUnreachable;
-        match icmp::generate(&mut answer, &self.interface, ttl, bytes, arrival, complaint, || {
+        match icmp::generate(&mut answer, &self.interface, ttl, packet, arrival, complaint, || {
             budget.take(now)
         }) {
             Ok(_) => {

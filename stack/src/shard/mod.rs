@@ -11,6 +11,7 @@ mod demux;
 mod events;
 mod expire;
 mod failure;
+mod fragments;
 mod icmp;
 mod listeners;
 mod ping;
@@ -37,7 +38,7 @@ use crate::admission::Admission;
 use crate::base::rate::SharedBudget;
 use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
 use crate::buffer::{Buf, Capabilities, Pool};
-use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Routes};
+use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Reassembly, Routes};
 use crate::settings::Settings;
 use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
@@ -155,6 +156,7 @@ pub struct Shard {
     pub(crate) neighbors: Timed<Neighbors>,
     pub(crate) identifications: Identifications,
     pub(crate) path_mtus: Timed<PathMtus>,
+    pub(crate) reassembly: Timed<Reassembly>,
     pub(crate) icmp_budget: SharedBudget,
     pub(crate) reset_budget: SharedBudget,
     pub(crate) pings: Timed<ping::Pings>,
@@ -239,6 +241,7 @@ impl Shard {
             neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
             identifications: Identifications::new(secrets.prf("identifications")),
             path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),
+            reassembly: Timed::new(Reassembly::new(&settings.ip, limits)),
             icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
             reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),
             pings: Timed::new(ping::Pings::default()),

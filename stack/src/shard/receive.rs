@@ -4,10 +4,11 @@
 use super::Shard;
 use super::demux::Arrived;
 use crate::buffer::{Buf, Checksum, Device};
+use crate::ip::icmp::Complaint;
 use crate::ip::{self, ArpOutcome, Arrival};
 use crate::telemetry::{Discard, Taken};
 use crate::wire::{
-    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view,
+    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view, udp,
 };
 use std::io;
 
@@ -88,7 +89,7 @@ impl Shard {
         }
     }
 
-    fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Fate {
+    pub(crate) fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Fate {
         let delivery = match ip::receive_known(
             &self.interface,
             &self.settings.ip,
@@ -99,6 +100,9 @@ impl Shard {
             Ok(delivery) => delivery,
             Err(reason) => return self.give_up(frame, reason),
         };
+        if delivery.fragment {
+            return self.receive_fragment(frame, station, arrival);
+        }
         match delivery.protocol {
             IpProtocol::TCP => {
                 frame.truncate(delivery.payload.end);
@@ -106,11 +110,30 @@ impl Shard {
                 self.receive_tcp(frame, &delivery, station)
             }
             IpProtocol::ICMP => self.receive_icmp(frame, &delivery, station, arrival),
+            IpProtocol::UDP => self.receive_udp(frame, &delivery, station, arrival),
             _ => {
-                self.protocol_unreachable(&frame, &delivery, station, arrival);
+                // RFC 1122, Section 3.2.2.1: a host that lacks the protocol says so.
+                self.complain(frame.data(), station, arrival, Complaint::ProtocolUnreachable);
                 self.give_up(frame, Discard::IpProtocol)
             }
         }
+    }
+
+    /// No port of UDP is open here.
+    #[cold]
+    fn receive_udp(&mut self, frame: Buf, delivery: &ip::Delivery, station: Mac, arrival: Arrival) -> Fate {
+        let datagram = frame.data().get(delivery.payload.clone()).unwrap_or_default();
+        let complete = frame.offload().checksum == Checksum::Complete;
+        let Ok(datagram) = udp::datagram(datagram) else {
+            return self.give_up(frame, Discard::UdpMalformed);
+        };
+        // RFC 1122, Section 4.1.3.4: what has a wrong checksum is discarded silently.
+        if complete && !udp::checksum_ok(delivery.src, delivery.dst, datagram) {
+            return self.give_up(frame, Discard::UdpChecksum);
+        }
+        // RFC 1122, Section 4.1.3.1: nobody listens at the port.
+        self.complain(frame.data(), station, arrival, Complaint::PortUnreachable);
+        self.give_up(frame, Discard::UdpNoPort)
     }
 
     fn receive_tcp(&mut self, mut frame: Buf, delivery: &ip::Delivery, station: Mac) -> Fate {
@@ -125,9 +148,6 @@ impl Shard {
         if header.src_port == 0 || header.dst_port == 0 {
             return self.give_up(frame, Discard::TcpPortZero);
         }
-        if header.flags.is_impossible() {
-            return self.give_up(frame, Discard::TcpFlags);
-        }
         let flow = FlowKey {
             local: Endpoint { addr: delivery.dst, port: header.dst_port },
             remote: Endpoint { addr: delivery.src, port: header.src_port },
@@ -135,6 +155,10 @@ impl Shard {
         // A host may talk to itself, but never from an endpoint to the same endpoint: that is the land attack.
         if flow.local == flow.remote {
             return self.give_up(frame, Discard::TcpLand);
+        }
+        // Where there is nothing at all it is answered as everything is (RFC 9293, Section 3.10.7.1).
+        if header.flags.is_impossible() && !self.is_closed(&flow) {
+            return self.give_up(frame, Discard::TcpFlags);
         }
         self.counters.segments_received += 1;
         frame.trim_front(header_len);

@@ -175,7 +175,7 @@ impl Shard {
     /// Near the memory budget windows stop growing (`design.md` rule 3).
     pub(crate) fn update_memory_pressure(&mut self) {
         // Summing a million connections each turn would be O(n); the queues tell the pool what they hold.
-        let held = self.pool.outstanding() as u64 + self.unread_memory;
+        let held = self.pool.outstanding() as u64 + self.unread_memory + self.reassembly.memory() as u64;
         let limit = self.settings.limits.memory;
         self.memory_low = held >= limit - limit / 8;
         if self.memory_low {

@@ -32,6 +32,10 @@ pub struct Counters {
     pub resets_sent: u64,
     /// Echo requests answered.
     pub echoes_answered: u64,
+    /// Datagrams put together from fragments.
+    pub reassembled: u64,
+    /// Datagrams whose fragments did not all come in time.
+    pub reassembly_timeouts: u64,
     /// TIME-WAIT records that retired early, at their limit.
     pub time_wait_retired: u64,
     /// Closes that became resets, at the limit of orphans.
@@ -57,6 +61,8 @@ pub struct MemoryReport {
     pub timers: usize,
     /// Neighbours.
     pub neighbors: usize,
+    /// Fragments that wait for others.
+    pub fragments: usize,
     /// Free buffers.
     pub pool: usize,
     /// Buffers in use.
@@ -99,6 +105,10 @@ pub struct Snapshot {
     pub time_wait: usize,
     /// Neighbour entries.
     pub neighbors: usize,
+    /// Datagrams of which fragments are missing.
+    pub fragmented: usize,
+    /// Datagrams of which fragments were missing and that made way for newer ones.
+    pub reassembly_evicted: u64,
 }
 
 impl Snapshot {
@@ -135,6 +145,8 @@ impl Shard {
             orphans: self.orphans,
             time_wait: self.time_wait.len(),
             neighbors: self.neighbors.len(),
+            fragmented: self.reassembly.len(),
+            reassembly_evicted: self.reassembly.evicted(),
         }
     }
 
@@ -152,6 +164,7 @@ impl Shard {
             time_wait: self.time_wait.memory(),
             timers: self.wheel.memory(),
             neighbors: self.neighbors.memory(),
+            fragments: self.reassembly.memory(),
             pool: self.pool.held(),
             buffers: self.pool.outstanding() + self.unread_memory as usize,
         }

@@ -85,6 +85,7 @@ deadlines!(
     crate::ip::Neighbors,
     crate::ip::PathMtus,
     crate::ip::Routes,
+    crate::ip::Reassembly,
     crate::admission::Admission,
     crate::tcp::time_wait::TimeWaitStore,
     super::ping::Pings

@@ -129,6 +129,7 @@ impl Shard {
             self.pings.peek(),
             self.path_mtus.peek(),
             self.routes.peek(),
+            self.reassembly.peek(),
             self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
@@ -144,6 +145,7 @@ impl Shard {
         at = at.min(self.pings.refresh());
         at = at.min(self.path_mtus.refresh());
         at = at.min(self.routes.refresh());
+        at = at.min(self.reassembly.refresh());
         at = at.min(self.drain_deadline().unwrap_or(Instant::FAR_FUTURE));
         (at < Instant::FAR_FUTURE).then_some(at)
     }

@@ -11,6 +11,7 @@ kinds! {
     TakenCounts,
     ArpAnswered = "ARP request for our address, answered",
     ArpLearned = "ARP packet that told a neighbour's address",
+    Fragment = "IP fragment, kept until the others come",
     EchoAnswered = "echo request, answered",
     EchoReply = "answer to an echo request of ours",
     IcmpError = "ICMP error about a packet of ours",

@@ -72,11 +72,10 @@ impl TcpFlags {
         self.contains(Self::URG)
     }
 
-    /// Whether no segment may have these bits together, so that it is discarded before a connection is looked for:
+    /// Whether no segment may have these bits together, so that no connection and no listener ever sees it:
     ///
     /// - none of SYN, RST and ACK (null and Xmas scans, a FIN alone): no state does anything with such a segment (RFC 9293,
-    ///   Sections 3.10.7.2 to 3.10.7.4), and no sender makes one, since ACK is always set after the first SYN. RFC 9293,
-    ///   Section 3.10.7.1 would answer it with a RST where there is no connection; a scan gets silence instead;
+    ///   Sections 3.10.7.2 to 3.10.7.4), and no sender makes one, since ACK is always set after the first SYN;
     /// - SYN with FIN, SYN with RST: open and close in one segment.
     ///
     /// FIN with RST is not among them: RST decides (Section 3.10.7.4) and FIN means nothing beside it.

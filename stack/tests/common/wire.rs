@@ -220,7 +220,7 @@ impl Wire {
     pub(crate) fn timed_segments(&mut self) -> Vec<(Instant, Sent)> {
         let tcp = |(at, seen)| match seen {
             Seen::Tcp(sent) => Some((at, sent)),
-            Seen::Arp(_) | Seen::Icmp(..) => None,
+            Seen::Arp(_) | Seen::Icmp(..) | Seen::Fragment(_) => None,
         };
         self.take_timed().into_iter().filter_map(tcp).collect()
     }
