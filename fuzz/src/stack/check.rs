@@ -43,12 +43,13 @@ impl Streams {
         assert!(view.checksum_ok(), "our IP sum");
         assert_eq!(view.total_len(), packet.len(), "nothing behind the packet");
         assert_eq!(view.src(), US);
-        assert!(!view.is_fragment());
         if view.protocol() == IpProtocol::ICMP {
-            assert!(icmpv4::checksum_ok(view.payload()), "our ICMP sum");
+            // The answer to a request that came in fragments goes in fragments.
+            assert!(view.is_fragment() || icmpv4::checksum_ok(view.payload()), "our ICMP sum");
             return None;
         }
         assert_eq!(view.protocol(), IpProtocol::TCP);
+        assert!(!view.is_fragment());
         self.on_segment(view.dst(), view.payload(), peers);
         None
     }
@@ -115,6 +116,7 @@ impl World {
         assert!(snapshot.orphans <= limits.orphans as usize);
         let neighbors = (limits.neighbors + limits.neighbors_unresolved) as usize;
         assert!(snapshot.neighbors <= neighbors, "{} neighbours", snapshot.neighbors);
+        assert!(snapshot.memory.fragments <= limits.reassembly_memory as usize, "{:?}", snapshot.memory);
         // Frames on their way, and what applications wrote, may come on top of the budget for what peers send.
         let bound = limits.memory as usize + (12 + 2) * (4 << 20);
         assert!(snapshot.memory.buffers <= bound, "{}", snapshot.memory.buffers);
@@ -148,6 +150,7 @@ impl World {
         assert_eq!(left, (0, 0, 0, 0));
         assert_eq!(snapshot.admission.counts.half_open, 0);
         assert_eq!(self.host.idle_state(), (0, 0), "timers and entries");
+        assert_eq!((snapshot.fragmented, snapshot.memory.fragments), (0, 0), "fragments");
         assert_eq!(snapshot.memory.buffers, 0, "buffers that nobody holds");
         assert_eq!(self.host.next_deadline(), None, "nothing is owed any more");
         for (kind, _) in snapshot.taken.iter() {

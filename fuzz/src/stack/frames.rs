@@ -5,8 +5,8 @@ use super::peers::{GATEWAY, Peer, US, byte_of, station_of};
 use super::steps::{Near, Segment};
 use std::net::Ipv4Addr;
 use synward::wire::{
-    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, Icmpv4, IpProtocol, Ipv4Header, Mac, SeqNum,
-    TcpFlags, TcpHeader, TcpOptions, Timestamps, Unreachable, checksum, tcp_view,
+    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, Icmpv4, IpProtocol, Ipv4Header, Ipv4View, Mac,
+    SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps, Unreachable, checksum, tcp_view,
 };
 
 /// A frame to us.
@@ -152,4 +152,28 @@ pub(super) fn noise(peer: &Peer, protocol: u8, fragment: u16, options: &[u8], pa
     let sum = checksum::finish(checksum::sum(&bytes[..header_len]));
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
     ethernet(station_of(*peer.me.ip()), EtherType::IPV4, &bytes)
+}
+
+/// An IP packet without options in two fragments, cut behind `at` times eight bytes.
+pub(super) fn in_fragments(frame: &[u8], at: u8, identification: u16) -> Option<[Vec<u8>; 2]> {
+    let view = Ipv4View::parse(frame.get(EthernetHeader::LEN..)?).ok()?;
+    let cut = 8 * usize::from(at);
+    if view.is_fragment() || view.header_len() != Ipv4Header::LEN || !(1..view.payload().len()).contains(&cut)
+    {
+        return None;
+    }
+    let (first, second) = view.payload().split_at(cut);
+    let fragment = |payload: &[u8], offset: usize, more_fragments| {
+        let header = Ipv4Header {
+            identification,
+            dont_fragment: false,
+            more_fragments,
+            fragment_offset: offset as u16 / 8,
+            payload_len: payload.len() as u16,
+            ..view.header()
+        };
+        let packet = [&header.to_bytes()[..], payload].concat();
+        ethernet(station_of(view.src()), EtherType::IPV4, &packet)
+    };
+    Some([fragment(first, 0, true), fragment(second, cut, false)])
 }

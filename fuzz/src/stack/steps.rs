@@ -129,6 +129,8 @@ pub(super) enum Step {
     Raw { ours: bool, bytes: Vec<u8> },
     /// The last frame again, with one byte changed by this, if it is not zero, and cut to a share of its length.
     Again { at: u8, change: u8, share: u8 },
+    /// The last frame again, if it is an IP packet, in two fragments, the first one first or last.
+    InFragments { at: u8, last_first: bool },
     /// Milliseconds.
     Wait(u32),
     /// Until the next deadline.
@@ -182,6 +184,10 @@ impl<'a> Arbitrary<'a> for Step {
             180..=183 => Self::Stations(u.arbitrary::<u8>()? & 1 == 0),
             184 | 185 => Self::Full(u.arbitrary::<u8>()? & 1 == 1),
             186..=189 => Self::Again { at: u.arbitrary()?, change: u.arbitrary()?, share: u.arbitrary()? },
+            190..=193 => {
+                let at = u.arbitrary::<u8>()?;
+                Self::InFragments { at: at >> 1, last_first: at & 1 == 1 }
+            }
             _ => Self::Call(u.arbitrary()?),
         })
     }

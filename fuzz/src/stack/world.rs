@@ -51,6 +51,7 @@ fn settings(kind: u8) -> Settings {
     limits.orphans = 4;
     limits.neighbors = 6;
     limits.neighbors_unresolved = 4;
+    limits.reassembly_memory = 16 << 10;
     limits.transmit_queue = 8;
     limits.receive_budget = 4;
     limits.timer_budget = 4;
@@ -147,6 +148,16 @@ impl World {
                 }
                 frame.truncate(len - len * usize::from(share % 16) / 16);
                 self.inject(frame);
+            }
+            Step::InFragments { at, last_first } => {
+                if let Some(mut pair) = frames::in_fragments(&self.last, *at, self.injected as u16) {
+                    if *last_first {
+                        pair.reverse();
+                    }
+                    let whole = self.last.clone();
+                    pair.into_iter().for_each(|fragment| self.inject(fragment));
+                    self.last = whole;
+                }
             }
             Step::Wait(ms) => self.run_until(now + Duration::from_millis(u64::from(*ms))),
             Step::Next => {
