@@ -148,7 +148,7 @@ impl Follow {
 
     /// Shifts the acknowledgment of a frame that was readdressed to us.
     pub(crate) fn shift(&mut self, frame: &mut [u8]) {
-        if !frame.get(12..14).is_some_and(|kind| kind == EtherType::IPV4.0.to_be_bytes()) {
+        if frame.get(12..14).is_none_or(|kind| kind != EtherType::IPV4.0.to_be_bytes()) {
             return;
         }
         let packet = &mut frame[IP..];
