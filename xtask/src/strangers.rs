@@ -1,6 +1,8 @@
 //! `cargo xtask strangers`: what programs, captures and scripts by others say of the stack, longer than in `cargo xtask test`.
 //! A step is one line of the table and one function.
 
+mod hostile;
+
 use crate::steps::{self, MOST, Outcome, Step, Tally, cargo, watch};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -8,6 +10,9 @@ use std::process::{Command, ExitCode};
 const STEPS: &[Step] = &[
     ("packages", "programs by others are installed, where this machine allows it", packages),
     ("programs", "clients, servers and scanners by others, both directions, under longer load", programs),
+    ("isic", "ten million random packets beside an open connection", hostile::isic),
+    ("fuzz", "every fuzz target, more than ten million executions in all", hostile::fuzz),
+    ("libfuzzer", "every fuzz target once more, guided by coverage", hostile::libfuzzer),
 ];
 
 /// Runs the steps and sums them up.

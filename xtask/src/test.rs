@@ -2,6 +2,7 @@
 //! systems. What cannot run here is skipped in a counted line that says why.
 
 mod examples;
+mod fuzz;
 mod portable;
 
 use crate::steps::{self, MOST, Outcome, Step, Tally, cargo, watch};
@@ -11,6 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 const STEPS: &[Step] = &[
     ("tests", "every test of the workspace", tests),
     ("examples", "every example runs and ends", examples::run),
+    ("fuzz", "every fuzz target, a short run on this compiler", fuzz::run),
     ("portable", "the library builds for other systems and with the oldest Rust", portable::run),
     ("loom", "interleavings of the primitives in sync/", loom),
     ("miri", "undefined behaviour in code with unsafe", miri),

@@ -1,36 +1,30 @@
 //! Fragments, in and out.
 
 use super::Shard;
+use super::receive::Fate;
 use super::transmit::Via;
 use crate::buffer::Buf;
 use crate::ip::Arrival;
 use crate::ip::fragment::Cut;
 use crate::ip::icmp::Complaint;
 use crate::ip::reassembly::{Expired, Origin};
-use crate::telemetry::Discard;
+use crate::telemetry::{Discard, Taken};
 use crate::wire::{Addr, Ipv4Header, Ipv4View, Mac};
 
 impl Shard {
     /// Keeps a fragment until the others have come; with the last of them, the whole packet arrives.
     #[cold]
-    pub(crate) fn receive_fragment(
-        &mut self,
-        frame: Buf,
-        station: Mac,
-        arrival: Arrival,
-    ) -> Result<(), (Buf, Discard)> {
-        let whole = match self.reassembly.on_fragment(self.now, frame.data(), Origin { station, arrival }) {
-            Ok(whole) => whole,
-            Err(reason) => return Err((frame, reason)),
-        };
+    pub(crate) fn receive_fragment(&mut self, frame: Buf, station: Mac, arrival: Arrival) -> Fate {
+        let origin = Origin { station, arrival };
+        let outcome = self.reassembly.on_fragment(self.now, frame.data(), origin);
         self.pool.put(frame);
-        let Some(whole) = whole else { return Ok(()) };
+        let Some(whole) = outcome? else { return Ok(Taken::Fragment) };
         self.counters.reassembled += 1;
         let mut packet = self.pool.take(whole.len());
         if !whole.write(&mut packet) {
-            return Err((packet, Discard::IpReassemblyFull));
+            return self.give_up(packet, Discard::IpReassemblyFull);
         }
-        // It is no fragment any more, so that this comes here once only.
+        // It is no fragment any more, so that this comes here once only. The last fragment has the packet's fate.
         self.receive_ipv4(packet, station, arrival)
     }
 

@@ -42,7 +42,7 @@ use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Reassembl
 use crate::settings::Settings;
 use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
-use crate::telemetry::Discards;
+use crate::telemetry::{Discards, TakenCounts};
 use crate::wire::Addr;
 use listeners::Listeners;
 use slot::Slot;
@@ -174,6 +174,7 @@ pub struct Shard {
     pub(crate) pool: Pool,
     pub(crate) memory_low: bool,
     pub(crate) events: VecDeque<events::Queued>,
+    pub(crate) taken: TakenCounts,
     pub(crate) discards: Discards,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
@@ -259,6 +260,7 @@ impl Shard {
             pool: Pool::new(limits.pool as usize),
             memory_low: false,
             events: VecDeque::new(),
+            taken: TakenCounts::default(),
             discards: Discards::default(),
             counters: Counters::default(),
             progress: Arc::new(Progress::default()),

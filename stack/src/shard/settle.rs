@@ -13,10 +13,8 @@ impl Shard {
     /// Carries out what a connection's step asked for.
     #[inline]
     pub(crate) fn settle(&mut self, index: u32, outcome: Outcome) {
-        let Outcome { events, discard, reset, end } = outcome;
-        if let Some(discard) = discard {
-            self.discards.count(discard);
-        }
+        // A discard is the fate of a received frame: whoever gave the frame to the connection tells it.
+        let Outcome { events, discard: _, reset, end } = outcome;
         if !events.is_empty() {
             self.publish(index, events);
         }

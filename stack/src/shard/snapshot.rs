@@ -3,7 +3,7 @@
 use super::{Shard, Slot};
 use crate::admission::State as AdmissionState;
 use crate::tcp::TcpState;
-use crate::telemetry::Discards;
+use crate::telemetry::{Account, Discards, TakenCounts};
 use core::time::Duration;
 use std::net::SocketAddr;
 
@@ -89,6 +89,8 @@ pub struct ConnectionRow {
 pub struct Snapshot {
     /// Counters.
     pub counters: Counters,
+    /// What received frames were taken for.
+    pub taken: TakenCounts,
     /// Discards by reason.
     pub discards: Discards,
     /// Memory.
@@ -107,6 +109,13 @@ pub struct Snapshot {
     pub fragmented: usize,
     /// Datagrams of which fragments were missing and that made way for newer ones.
     pub reassembly_evicted: u64,
+}
+
+impl Snapshot {
+    /// What became of the frames that were received; it balances at any moment between turns.
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
+    }
 }
 
 impl Slot {
@@ -128,6 +137,7 @@ impl Shard {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             counters: self.counters,
+            taken: self.taken.clone(),
             discards: self.discards.clone(),
             memory: self.memory(),
             admission: self.admission.state(),
@@ -138,6 +148,11 @@ impl Shard {
             fragmented: self.reassembly.len(),
             reassembly_evicted: self.reassembly.evicted(),
         }
+    }
+
+    /// As [`Snapshot::account`].
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
     }
 
     /// Memory held by kind.

@@ -191,6 +191,7 @@ impl Wire {
         self.inject(frame);
         let after = self.host.snapshot();
         assert_eq!(after.counters.frames_received, before.counters.frames_received + 1);
+        assert!(after.account().balances(), "one frame, one counter: {:?}", after.account());
         let grown: Vec<_> = Discard::ALL
             .iter()
             .filter(|reason| after.discards.of(**reason) > before.discards.of(**reason))
