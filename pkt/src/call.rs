@@ -78,7 +78,9 @@ fn int(value: &Value) -> Result<i64, String> {
             number.map(i64::from).ok_or_else(|| format!("{name} is no constant that is known"))
         }
         Value::Or(bits) => bits.iter().try_fold(0, |all, bit| Ok(all | int(bit)?)),
-        Value::Of(name, inside) if matches!(name.as_str(), "htons" | "htonl") && inside.len() == 1 => int(&inside[0]),
+        Value::Of(name, inside) if matches!(name.as_str(), "htons" | "htonl") && inside.len() == 1 => {
+            int(&inside[0])
+        }
         Value::List(inside) if inside.len() == 1 => int(&inside[0]),
         Value::Any | Value::Text(_) | Value::List(_) | Value::Fields(_) | Value::Of(..) => {
             Err("a number is wanted here".to_owned())
@@ -107,7 +109,10 @@ fn address(value: &Value, default: SocketAddrV4) -> Result<SocketAddrV4, String>
                 }
             }
         }
-        _ => return Err("an address is `...` or {sa_family=…, sin_port=htons(…), sin_addr=inet_addr(\"…\")}".to_owned()),
+        _ => {
+            return Err("an address is `...` or {sa_family=…, sin_port=htons(…), sin_addr=inet_addr(\"…\")}"
+                .to_owned());
+        }
     }
     Ok(address)
 }
@@ -118,7 +123,8 @@ fn option_value(value: &Value) -> Result<Vec<u8>, String> {
         Value::Text(text) => Ok(text.clone().into_bytes()),
         Value::Fields(fields) => {
             // `struct linger`: two ints in the order of their declaration.
-            let field = |name: &str| fields.iter().find(|(is, _)| is == name).map_or(Ok(0), |(_, value)| int(value));
+            let field =
+                |name: &str| fields.iter().find(|(is, _)| is == name).map_or(Ok(0), |(_, value)| int(value));
             let (on, seconds) = (field("onoff")? as i32, field("linger")? as i32);
             Ok([on.to_ne_bytes(), seconds.to_ne_bytes()].concat())
         }
@@ -129,11 +135,18 @@ fn option_value(value: &Value) -> Result<Vec<u8>, String> {
 
 /// The entries of `poll`: `[{fd=3, events=POLLIN, revents=POLLIN}, …]`.
 fn poll_entries(value: &Value) -> Result<Vec<PollFd>, String> {
-    let Value::List(entries) = value else { return Err("poll wants [{fd=…, events=…, revents=…}]".to_owned()) };
+    let Value::List(entries) = value else {
+        return Err("poll wants [{fd=…, events=…, revents=…}]".to_owned());
+    };
     let one = |entry: &Value| {
         let Value::Fields(fields) = entry else { return Err("{fd=…, events=…, revents=…}".to_owned()) };
-        let field = |name: &str| fields.iter().find(|(is, _)| is == name).map_or(Ok(0), |(_, value)| int(value));
-        Ok(PollFd { fd: field("fd")? as i32, events: field("events")? as i16, revents: field("revents")? as i16 })
+        let field =
+            |name: &str| fields.iter().find(|(is, _)| is == name).map_or(Ok(0), |(_, value)| int(value));
+        Ok(PollFd {
+            fd: field("fd")? as i32,
+            events: field("events")? as i16,
+            revents: field("revents")? as i16,
+        })
     };
     entries.iter().map(one).collect()
 }
@@ -185,7 +198,8 @@ impl Sockets {
                 fd: fd()?,
                 level: arguments.small(1)?,
                 name: arguments.small(2)?,
-                value: option_value(arguments.at(3).0).map_err(|message| Error::new(arguments.at(3).1, message))?,
+                value: option_value(arguments.at(3).0)
+                    .map_err(|message| Error::new(arguments.at(3).1, message))?,
             },
             "getsockopt" => To::GetSockOpt {
                 fd: fd()?,
@@ -199,8 +213,8 @@ impl Sockets {
                 argument: if call.arguments.len() > 2 { arguments.small(2)? } else { 0 },
             },
             "poll" => {
-                let mut fds =
-                    poll_entries(arguments.at(0).0).map_err(|message| Error::new(arguments.at(0).1, message))?;
+                let mut fds = poll_entries(arguments.at(0).0)
+                    .map_err(|message| Error::new(arguments.at(0).1, message))?;
                 for entry in &mut fds {
                     let live = self.by_script.get(&i64::from(entry.fd)).map_or(-1, |socket| socket.live);
                     (entry.fd, entry.revents) = (live, 0);
@@ -270,7 +284,10 @@ impl Sockets {
         }
         if let Some(at) = pattern::wrong(socket.read, &reply.data).filter(|_| verify) {
             let place = socket.read.wrapping_add(at as u32);
-            return Err(Error::new(arguments.pos, format!("the byte {place} of the stream is not the peer's")));
+            return Err(Error::new(
+                arguments.pos,
+                format!("the byte {place} of the stream is not the peer's"),
+            ));
         }
         if flags & libc::MSG_PEEK == 0 {
             socket.read = socket.read.wrapping_add(reply.result as u32);

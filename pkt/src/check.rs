@@ -249,7 +249,9 @@ impl Parser {
                 match (field, value) {
                     (Some(field), _) => Expr::Field(field),
                     (_, Some((_, value))) => Expr::Number(*value),
-                    _ => return Err(Error::new(pos, format!("{word} is no field of tcp_info that is known"))),
+                    _ => {
+                        return Err(Error::new(pos, format!("{word} is no field of tcp_info that is known")));
+                    }
                 }
             }
             _ => return Err(self.expected("a number or a field of tcp_info")),

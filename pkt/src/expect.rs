@@ -119,11 +119,19 @@ fn options(want: &[OptionWord], sent: &[Opt], rules: Rules) -> Vec<String> {
                     show::option(option),
                     show::option(sent)
                 )),
-                None => found.push(format!("option `{}` is not at its place in <{}>", show::option(option), shown())),
+                None => found.push(format!(
+                    "option `{}` is not at its place in <{}>",
+                    show::option(option),
+                    shown()
+                )),
             },
             OptionWord::Some(kind) => {
                 if !rest.any(|sent| sent.kind() == *kind) {
-                    found.push(format!("option {} is not at its place in <{}>", show::option_name(*kind), shown()));
+                    found.push(format!(
+                        "option {} is not at its place in <{}>",
+                        show::option_name(*kind),
+                        shown()
+                    ));
                 }
             }
             OptionWord::None(kind) => {
@@ -173,13 +181,19 @@ mod tests {
         assert_eq!(differences(&[is(Opt::Mss(536))], false), 1, "value");
         assert_eq!(differences(&[OptionWord::Some(kind::WSCALE), OptionWord::None(kind::TS)], false), 0);
         assert_eq!(differences(&[OptionWord::None(kind::MSS)], false), 1);
-        assert_eq!(differences(&[is(Opt::Mss(1460)), is(Opt::Nop), is(Opt::WindowScale(8))], true), 1, "strict");
+        assert_eq!(
+            differences(&[is(Opt::Mss(1460)), is(Opt::Nop), is(Opt::WindowScale(8))], true),
+            1,
+            "strict"
+        );
     }
 
     #[test]
     fn times_have_a_tolerance_on_both_sides() {
         let window = Window::of(Time::RelativeRange(10, 20), 100);
         assert_eq!(window, Window { from: 110, to: 120 });
-        assert!(window.holds(106, 4) && window.holds(124, 4) && !window.holds(105, 4) && !window.holds(125, 4));
+        assert!(
+            window.holds(106, 4) && window.holds(124, 4) && !window.holds(105, 4) && !window.holds(125, 4)
+        );
     }
 }

@@ -168,7 +168,8 @@ impl<'a> Lexer<'a> {
         let (seconds, fraction) = (&text[..whole], &text[whole + 1..]);
         // Six places are kept; the clock has no more.
         let fraction = format!("{fraction:0<6}");
-        let seconds: u64 = if seconds.is_empty() { 0 } else { seconds.parse().map_err(|_| too_large(text))? };
+        let seconds: u64 =
+            if seconds.is_empty() { 0 } else { seconds.parse().map_err(|_| too_large(text))? };
         let micros = fraction[..6].parse::<u64>().map_err(|_| too_large(text))?;
         let total = seconds.checked_mul(1_000_000).and_then(|whole| whole.checked_add(micros));
         total.map(Token::Micros).ok_or_else(|| too_large(text))

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use synward_pkt::differences::{self, Differences};
 use synward_pkt::suite::{self, KernelFailure};
 
-const USAGE: &str = "usage: cargo xtask pkt [FILE...]                  scripts (or all of the project) against Synward
+const USAGE: &str =
+    "usage: cargo xtask pkt [FILE...]                  scripts (or all of the project) against Synward
        cargo xtask pkt --against-kernel [FILTER]  the project's against the Linux kernel, with a table
        cargo xtask pkt --write                    makes docs/pkt-kernel.md of stack/tests/pkt/kernel.toml";
 
@@ -26,7 +27,9 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         [CHILD, file] => return in_namespace(Path::new(file)),
-        ["--against-kernel", rest @ ..] if rest.len() < 2 => against_kernel(rest.first().copied().unwrap_or("")),
+        ["--against-kernel", rest @ ..] if rest.len() < 2 => {
+            against_kernel(rest.first().copied().unwrap_or(""))
+        }
         ["--write"] => write_page(),
         [first, ..] if first.starts_with('-') => {
             eprintln!("{USAGE}");

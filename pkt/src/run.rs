@@ -13,7 +13,6 @@ use crate::show;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
-
 /// Runs a script.
 ///
 /// # Errors
@@ -116,7 +115,10 @@ impl<'a> Run<'a> {
 
     fn unexpected(&self, pos: Pos, left: &Pending) -> Error {
         let sent = self.describe(&left.packet);
-        Error::new(pos, format!("the stack sent a packet at {} that no event expects: {sent}", show::time(left.at)))
+        Error::new(
+            pos,
+            format!("the stack sent a packet at {} that no event expects: {sent}", show::time(left.at)),
+        )
     }
 
     fn io(&self, pos: Pos, error: &io::Error) -> Error {
@@ -150,7 +152,10 @@ impl<'a> Run<'a> {
     fn keep(&mut self, pos: Pos, sent: Sent) -> Result<(), Error> {
         let parsed = packet::parse(&sent.bytes).map_err(|what| {
             let bytes: String = sent.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Error::new(pos, format!("the stack sent a wrong packet at {}: {what}: {bytes}", show::time(sent.at)))
+            Error::new(
+                pos,
+                format!("the stack sent a wrong packet at {}: {what}: {bytes}", show::time(sent.at)),
+            )
         })?;
         if let Some(packet) = parsed {
             let text = format!("> {}", self.describe(&packet));
@@ -176,7 +181,10 @@ impl<'a> Run<'a> {
         let (call, pos, window) = (*call, *pos, *window);
         let Some((at, reply)) = self.backend.finished() else {
             return match self.backend.now() > window.to + self.tolerance {
-                true => Err(Error::new(pos, format!("the call still waits at {}", show::time(self.backend.now())))),
+                true => Err(Error::new(
+                    pos,
+                    format!("the call still waits at {}", show::time(self.backend.now())),
+                )),
                 false => Ok(()),
             };
         };
@@ -237,7 +245,8 @@ impl<'a> Run<'a> {
                 Time::Absolute(_) => end,
                 _ => self.base + end,
             };
-            self.blocked = Some(Blocked { call, pos: event.pos, window: Window { from: window.from, to: end } });
+            self.blocked =
+                Some(Blocked { call, pos: event.pos, window: Window { from: window.from, to: end } });
             self.note(window.from, &format!("{}(…) begins", call.name));
             return self.poll_blocked();
         }
@@ -350,7 +359,11 @@ impl<'a> Run<'a> {
             let Some(sent) = next else {
                 self.poll_blocked()?;
                 let others = self.waiting.front().map(|left| {
-                    format!("; another one was sent at {}: {}", show::time(left.at), self.describe(&left.packet))
+                    format!(
+                        "; another one was sent at {}: {}",
+                        show::time(left.at),
+                        self.describe(&left.packet)
+                    )
                 });
                 let message =
                     format!("expected a packet {}, none came{}", window.text(), others.unwrap_or_default());
@@ -431,7 +444,9 @@ impl<'a> Run<'a> {
         if let (Some(value), Some(wire)) = (wanted_stamp, stamp) {
             if let Some(known) = flow.on_stamp_out(value, wire) {
                 let is = flow.stamp_to_script(wire);
-                differences.push(format!("TS val {value} was {known} on the wire before; now it is as {is} would be"));
+                differences.push(format!(
+                    "TS val {value} was {known} on the wire before; now it is as {is} would be"
+                ));
             }
         }
         flow.urgent |= tcp.flags & 0x20 != 0;

@@ -93,8 +93,9 @@ impl Config {
             return Err(Error::new(pos, format!("--{name} is no option and no setting{near}")));
         }
         for setting in found {
-            let parsed = parse(setting, name, value)
-                .ok_or_else(|| Error::new(pos, format!("--{name} is {}, not {value}", setting.kind.expects())))?;
+            let parsed = parse(setting, name, value).ok_or_else(|| {
+                Error::new(pos, format!("--{name} is {}, not {value}", setting.kind.expects()))
+            })?;
             setting.check(self.preset, &parsed).map_err(|error| Error::new(pos, error.to_string()))?;
             self.changed.push((setting, parsed));
         }

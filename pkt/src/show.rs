@@ -11,8 +11,17 @@ pub fn time(at: Micros) -> String {
 
 /// Control bits.
 pub fn flags(bits: u16) -> String {
-    const LETTERS: &[(u16, char)] =
-        &[(2, 'S'), (1, 'F'), (4, 'R'), (8, 'P'), (0x20, 'U'), (0x40, 'E'), (0x80, 'W'), (0x100, 'A'), (0x10, '.')];
+    const LETTERS: &[(u16, char)] = &[
+        (2, 'S'),
+        (1, 'F'),
+        (4, 'R'),
+        (8, 'P'),
+        (0x20, 'U'),
+        (0x40, 'E'),
+        (0x80, 'W'),
+        (0x100, 'A'),
+        (0x10, '.'),
+    ];
     let shown: String = LETTERS.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, letter)| letter).collect();
     if shown.is_empty() { "-".to_owned() } else { shown }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod pkt;
 mod test;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ type Subcommand = (&'static str, &'static str, fn(&std::path::Path, &[String]) -
 const SUBCOMMANDS: &[Subcommand] = &[
     ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
+    ("pkt", "packet scripts ([FILE...] | --against-kernel [FILTER] | --write)", pkt::run),
     ("test", "all tests, examples, loom, Miri (--only STEP for one of them)", test::run),
 ];
 

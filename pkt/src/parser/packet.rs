@@ -138,8 +138,10 @@ impl Parser {
         let len: u32 = self.int("a length")?;
         self.need(')')?;
         if first.wrapping_add(len) != last {
-            let message =
-                format!("the length is the difference of both numbers: {first}:{}({len})", first.wrapping_add(len));
+            let message = format!(
+                "the length is the difference of both numbers: {first}:{}({len})",
+                first.wrapping_add(len)
+            );
             return Err(Error::new(pos, message));
         }
         Ok((first, len))

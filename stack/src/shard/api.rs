@@ -75,6 +75,11 @@ impl Shard {
         }
     }
 
+    /// Whether [`Shard::accept`] would give a connection.
+    pub fn accept_waiting(&self, id: ListenerId) -> bool {
+        self.listeners.get(id.id).is_some_and(|listener| !listener.backlog.is_empty())
+    }
+
     /// Closes a listener: half-open entries and connections that nobody accepted are reset.
     pub fn close_listener(&mut self, id: ListenerId) {
         let Some(mut listener) = self.listeners.remove(id.id) else { return };
@@ -153,6 +158,11 @@ impl Shard {
             Some(slot) if slot.ended.is_none() => slot.connection.state(),
             Some(_) | None => TcpState::Closed,
         }
+    }
+
+    /// Why a connection has ended; `None` while it goes on. One that ended before it was accepted tells it here alone.
+    pub fn ended(&self, id: ConnId) -> Option<CloseReason> {
+        self.connections.get(id.id)?.ended
     }
 
     /// Figures of a connection.

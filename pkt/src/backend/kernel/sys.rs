@@ -139,7 +139,8 @@ pub(super) fn perform(call: Call) -> Reply {
             reply.data = vec![0; room];
             let mut len = room as libc::socklen_t;
             // SAFETY: the kernel writes at most `len` bytes of the buffer, and their number.
-            let result = unsafe { libc::getsockopt(fd, level, name, reply.data.as_mut_ptr().cast(), &mut len) };
+            let result =
+                unsafe { libc::getsockopt(fd, level, name, reply.data.as_mut_ptr().cast(), &mut len) };
             reply.data.truncate(len as usize);
             i64::from(result)
         }
@@ -149,8 +150,10 @@ pub(super) fn perform(call: Call) -> Reply {
             let one = |entry: &PollFd| libc::pollfd { fd: entry.fd, events: entry.events, revents: 0 };
             let mut entries: Vec<_> = fds.iter().map(one).collect();
             // SAFETY: the kernel reads and writes as many structures as are told.
-            let result = unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, timeout_ms) };
-            let back = |entry: &libc::pollfd| PollFd { fd: entry.fd, events: entry.events, revents: entry.revents };
+            let result =
+                unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, timeout_ms) };
+            let back =
+                |entry: &libc::pollfd| PollFd { fd: entry.fd, events: entry.events, revents: entry.revents };
             reply.polled = entries.iter().map(back).collect();
             i64::from(result)
         }
