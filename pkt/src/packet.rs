@@ -359,7 +359,7 @@ mod tests {
         let view = synward::wire::Ipv4View::parse(&bytes).unwrap();
         assert!(view.checksum_ok());
         let (src, dst) = (view.src().into(), view.dst().into());
-        assert!(synward::wire::TcpHeader::checksum_ok(src, dst, view.payload()));
+        assert!(synward::wire::tcp_view::checksum_ok(src, dst, view.payload()));
         assert_eq!(parse(&bytes), Ok(Some(Packet::Tcp(sample()))));
     }
 
