@@ -14,8 +14,12 @@ pub struct Flow {
     local_shift: Option<u32>,
     /// The same for remote ones; given.
     remote_shift: u32,
-    /// The script's number of the last SYN of the peer.
+    /// The script's number of the peer's SYN: the last one, until the stack has acknowledged one.
     remote_isn: Option<u32>,
+    /// The stack has acknowledged the peer's SYN.
+    synchronized: bool,
+    /// Another SYN came since: a SYN-ACK may have new numbers.
+    again: bool,
     /// Local timestamps: the script's value, and that of the wire.
     stamps: BTreeMap<u32, u32>,
     /// Whether the urgent pointer was used, so that streams may lack a byte.
@@ -31,6 +35,8 @@ impl Flow {
             local_shift: None,
             remote_shift,
             remote_isn: None,
+            synchronized: false,
+            again: false,
             stamps: BTreeMap::new(),
             urgent: false,
         }
@@ -41,24 +47,37 @@ impl Flow {
         packet.src == self.local && packet.dst == self.remote
     }
 
-    /// The peer sends a SYN with this number of the script. Another one than before: another incarnation, whose local
-    /// numbers are learnt anew.
-    pub fn on_syn_in(&mut self, seq: u32, answer_expected: bool) {
-        if answer_expected && self.remote_isn.is_some_and(|before| before != seq) {
-            self.local_shift = None;
-            self.stamps.clear();
+    /// The peer sends a SYN with this number of the script.
+    pub fn on_syn_in(&mut self, seq: u32) {
+        if self.remote_isn.is_some_and(|before| before != seq) {
+            self.again = true;
         }
-        self.remote_isn = Some(seq);
+        if !self.synchronized {
+            self.remote_isn = Some(seq);
+        }
     }
 
-    /// The stack sent a SYN that the script gives the number `seq`.
+    /// The stack sent a SYN that the script gives the number `seq`. After another SYN of the peer than before it may be of
+    /// another incarnation, whose numbers are learnt anew.
     pub fn on_syn_out(&mut self, seq: u32, wire: u32) {
+        if self.again {
+            self.forget_local();
+        }
         self.local_shift.get_or_insert(wire.wrapping_sub(seq));
+    }
+
+    /// The stack sent a segment with an acknowledgment and without RST; `ack` in the script's terms.
+    pub fn on_ack_out(&mut self, ack: u32, syn: bool) {
+        self.synchronized = true;
+        if syn {
+            self.remote_isn = Some(ack.wrapping_sub(1));
+        }
     }
 
     /// A new socket of the application connects: its numbers are others.
     pub fn forget_local(&mut self) {
-        self.local_shift = None;
+        (self.local_shift, self.again, self.synchronized) = (None, false, false);
+        self.stamps.clear();
     }
 
     /// A local sequence number on the wire.

@@ -293,13 +293,11 @@ impl<'a> Run<'a> {
     fn segment(&mut self, packet: &script::Packet, segment: &Segment) -> Tcp {
         let flow = self.flow(&packet.flow);
         let syn = segment.flags & 0x02 != 0;
-        if syn && segment.flags & 0x14 == 0 {
-            flow.on_syn_in(segment.seq, true);
-        } else if syn {
-            flow.on_syn_in(segment.seq, false);
+        if syn {
+            flow.on_syn_in(segment.seq);
         }
         flow.urgent |= segment.flags & 0x20 != 0;
-        let place = flow.remote_place(segment.seq).wrapping_add(u32::from(syn));
+        let place = if syn { 0 } else { flow.remote_place(segment.seq) };
         let options = segment.options.iter().filter_map(|word| match word {
             OptionWord::Is(option) => Some(flow.option_in(option)),
             OptionWord::Some(_) | OptionWord::None(_) => None,
@@ -451,6 +449,9 @@ impl<'a> Run<'a> {
         }
         flow.urgent |= tcp.flags & 0x20 != 0;
         let sent = flow.to_script(tcp);
+        if sent.flags & 0x14 == 0x10 {
+            flow.on_ack_out(sent.ack, syn);
+        }
         let place = flow.local_place(sent.seq).wrapping_add(u32::from(syn));
         differences.extend(expect::segment(segment, want.ip, &sent, place, rules));
         differences

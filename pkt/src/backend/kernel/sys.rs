@@ -85,6 +85,7 @@ const ADDRESS_LEN: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::soc
 /// Makes the call, and waits as it waits.
 pub(super) fn perform(call: Call) -> Reply {
     let mut reply = Reply::default();
+    let reads = matches!(call, Call::Read { .. } | Call::Recv { .. });
     let result = match call {
         // SAFETY: it touches no memory.
         Call::Socket { domain, kind, protocol } => i64::from(unsafe { libc::socket(domain, kind, protocol) }),
@@ -162,7 +163,7 @@ pub(super) fn perform(call: Call) -> Reply {
     if result < 0 {
         reply.errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
         reply.data.clear();
-    } else if !reply.data.is_empty() && result > 0 {
+    } else if reads {
         reply.data.truncate(result as usize);
     }
     reply
