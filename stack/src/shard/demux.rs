@@ -195,6 +195,12 @@ impl Shard {
         if flags.syn() && !flags.ack() && !flags.fin() {
             return self.admit(hash, arrived, Before::Nothing);
         }
+        if !flags.syn() && !flags.ack() && self.listeners.find(arrived.flow.local).is_some() {
+            // RFC 9293, Section 3.10.7.2: what is neither SYN nor ACK says nothing to a listener. Where there is none, it is
+            // answered as all else (Section 3.10.7.1).
+            self.discards.count(Discard::TcpNoAck);
+            return self.pool.put(arrived.payload);
+        }
         // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
         if flags.ack() && !flags.syn() {
             return self.to_cookie(hash, arrived);

@@ -12,7 +12,7 @@ const CHALLENGE_PERIOD: Duration = Duration::from_secs(1);
 const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Rare {
-    fn may_challenge(&mut self, ctx: &Context<'_>) -> bool {
+    pub(super) fn may_challenge(&mut self, ctx: &Context<'_>) -> bool {
         let over = self.challenge_from.is_none_or(|from| ctx.now.since(from) >= CHALLENGE_PERIOD);
         if over {
             self.challenge_from = Some(ctx.now);

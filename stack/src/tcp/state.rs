@@ -206,6 +206,8 @@ pub(super) struct SynReceived {
     pub(super) peer: PeerOptions,
     pub(super) tries: u32,
     pub(super) pending: bool,
+    /// A bare ACK is to be sent.
+    pub(super) ack_pending: bool,
     pub(super) started_at: Instant,
     pub(super) retry_at: Instant,
     pub(super) queue: SendQueue,

@@ -8,7 +8,7 @@ use super::state::{Common, Phase, SynSent};
 use crate::base::Instant;
 use crate::buffer::SendQueue;
 use crate::settings;
-use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, Timestamps};
+use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 use core::time::Duration;
 
 /// How long the answer to SYN number `n` (from 1) is waited for: the first time-out doubled for each one before (RFC 6298,
@@ -108,7 +108,8 @@ impl Connection {
                 header.seq = syn.iss;
             }
             Phase::SynReceived(syn) if syn.pending => {
-                syn.pending = false;
+                // It says all that an ACK would.
+                (syn.pending, syn.ack_pending) = (false, false);
                 header.seq = syn.iss;
                 header.ack = syn.irs + 1;
                 header.flags = TcpFlags::SYN.with(TcpFlags::ACK);
@@ -122,6 +123,17 @@ impl Connection {
                     .options
                     .timestamps
                     .and_then(|own| syn.peer.ts_recent.map(|echo| Timestamps { echo, ..own }));
+            }
+            Phase::SynReceived(syn) if syn.ack_pending => {
+                syn.ack_pending = false;
+                (header.seq, header.ack, header.flags) = (syn.iss + 1, syn.irs + 1, TcpFlags::ACK);
+                let own = header.options.timestamps;
+                let timestamps =
+                    own.and_then(|own| syn.peer.ts_recent.map(|echo| Timestamps { echo, ..own }));
+                header.options = TcpOptions { timestamps, ..TcpOptions::default() };
+                if syn.peer.window_scale.is_some() {
+                    header.window >>= options::window_scale_for(receive_max);
+                }
             }
             Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Synchronized(_) | Phase::Closed => {
                 return None;

@@ -21,13 +21,18 @@ impl Connection {
         let flags = header.flags;
         let window = u32::from(options::syn_window(ctx.settings.receive_window));
         let again = flags.syn() && header.seq == syn.irs;
+        let rcv_nxt = syn.irs + 1;
         if flags.rst() {
-            // RFC 5961, Section 3.2: exactly at RCV.NXT. The active open is refused.
-            if header.seq != syn.irs + 1 {
-                return Outcome::discard(Discard::TcpResetInexact);
-            }
-            let by = self.common.flow.remote;
-            return Outcome::closed(CloseReason::Connect(ConnectError::Refused { by }));
+            // RFC 5961, Section 3.2: exactly at RCV.NXT it counts, and the active open is refused; elsewhere in the window it is
+            // challenged.
+            return if header.seq == rcv_nxt {
+                let by = self.common.flow.remote;
+                Outcome::closed(CloseReason::Connect(ConnectError::Refused { by }))
+            } else if header.seq.in_window(rcv_nxt, window) {
+                self.challenge_syn_received(ctx, Discard::TcpResetInexact)
+            } else {
+                Outcome::discard(Discard::TcpOutOfWindow)
+            };
         }
         if again && !flags.ack() {
             // The peer's SYN again: our SYN-ACK was lost.
@@ -35,7 +40,15 @@ impl Connection {
             return Outcome::discard(Discard::TcpDuplicate);
         }
         if flags.syn() && !again {
-            return Outcome::discard(Discard::TcpSynInWindow);
+            // After an active open as in a synchronized state (RFC 9293, Section 3.10.7.4, fourth check; RFC 5961, Section 4.2).
+            return self.challenge_syn_received(ctx, Discard::TcpSynInWindow);
+        }
+        let occupied = payload.as_ref().map_or(0, Buf::len) as u32 + u32::from(flags.fin());
+        let ends = header.seq + occupied.saturating_sub(1);
+        if !again && !header.seq.in_window(rcv_nxt, window.max(1)) && !ends.in_window(rcv_nxt, window.max(1))
+        {
+            // RFC 9293, Section 3.10.7.4, first check.
+            return self.challenge_syn_received(ctx, Discard::TcpOutOfWindow);
         }
         if !flags.ack() {
             return Outcome::discard(Discard::TcpNoAck);
@@ -43,10 +56,6 @@ impl Connection {
         if header.ack != syn.iss + 1 {
             let outcome = Outcome::discard(Discard::TcpAckUnacceptable);
             return outcome.with_reset(Reset::answer(header));
-        }
-        if !again && !header.seq.in_window(syn.irs + 1, window.max(1)) {
-            syn.pending = true;
-            return Outcome::discard(Discard::TcpOutOfWindow);
         }
         let peer = syn.peer;
         // RFC 7323, Section 2.2: the window of a SYN or SYN-ACK is never scaled.
@@ -81,5 +90,16 @@ impl Connection {
             self.shutdown(ctx);
         }
         outcome
+    }
+
+    /// An ACK that says where we are, for a segment that goes no further (RFC 5961, Section 7, limits them).
+    #[cold]
+    fn challenge_syn_received(&mut self, ctx: &Context<'_>, discard: Discard) -> Outcome {
+        if self.common.rare_mut().may_challenge(ctx) {
+            if let Phase::SynReceived(syn) = &mut self.phase {
+                syn.ack_pending = true;
+            }
+        }
+        Outcome::discard(discard)
     }
 }

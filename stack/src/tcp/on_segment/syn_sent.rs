@@ -47,6 +47,7 @@ impl Connection {
                 peer,
                 tries: syn.tries.max(1),
                 pending: true,
+                ack_pending: false,
                 started_at: syn.started_at,
                 retry_at: syn.retry_at.min(ctx.now + ctx.settings.initial_rto),
                 queue,
