@@ -163,7 +163,12 @@ impl Shard {
     fn to_time_wait(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {
         let Some(record) = self.time_wait.get(index) else { return self.pool.put(arrived.payload) };
         let payload_len = arrived.payload.len() as u32;
-        match record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps) {
+        let mut verdict = record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps);
+        // Only a listener can take the tuple over; without one the record stays.
+        if matches!(verdict, TimeWaitVerdict::Reuse { .. }) && self.listeners.find(arrived.flow.local).is_none() {
+            verdict = TimeWaitVerdict::Ack { restart: false };
+        }
+        match verdict {
             TimeWaitVerdict::Ignore(discard) => self.discards.count(discard),
             TimeWaitVerdict::Ack { restart } => {
                 self.discards.count(Discard::TcpTimeWait);
@@ -173,10 +178,6 @@ impl Shard {
                 if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
-            }
-            // Only a listener can take the tuple over; without one the record stays.
-            TimeWaitVerdict::Reuse { .. } if self.listeners.find(arrived.flow.local).is_none() => {
-                self.discards.count(Discard::TcpTimeWait);
             }
             // RFC 6191, Section 2: the record makes way once the SYN is admitted.
             TimeWaitVerdict::Reuse { min_iss } => {
