@@ -92,6 +92,8 @@ pub struct Ip {
 pub struct Segment {
     /// The control bits as on the wire; nine of them.
     pub flags: u16,
+    /// `p`: PSH may be set or not (in expectations).
+    pub any_push: bool,
     /// First sequence number.
     pub seq: u32,
     /// Bytes of payload.
