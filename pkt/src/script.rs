@@ -199,6 +199,21 @@ impl Script {
         crate::parser::parse(file, text).map_err(|error| error.in_file(file))
     }
 
+    /// How long it takes at least.
+    pub fn duration(&self) -> Micros {
+        let (mut now, mut last) = (0, 0);
+        for Event { time, end, .. } in &self.events {
+            let base = now;
+            now = match time {
+                Time::Absolute(at) | Time::AbsoluteRange(at, _) => *at,
+                Time::Relative(after) | Time::RelativeRange(after, _) => base + after,
+                Time::Any => base,
+            };
+            last = last.max(now).max(end.map_or(0, |end| base + end));
+        }
+        last
+    }
+
     /// The line at `pos`, trimmed.
     pub fn line(&self, pos: Pos) -> &str {
         self.lines.get(pos.line as usize - 1).map_or("", |line| line.trim())
