@@ -76,7 +76,7 @@ fn results_errors_and_values_of_calls_are_compared() {
     let message = error("+0 connect(4, ..., ...) = -1 EALREADY (no)\n");
     assert!(message.contains("expected -1 EALREADY, it returned -1 EISCONN"), "{message}");
     let message = error("+0 getsockopt(4, SOL_SOCKET, SO_ERROR, [7], [4]) = 0\n");
-    assert!(message.contains("x.pkt:8:41: getsockopt: expected [7], it gave [0]"), "{message}");
+    assert!(message.contains("x.pkt:8:40: getsockopt: expected [7], it gave [0]"), "{message}");
     let message = error("+0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 0) = ...\n");
     assert!(message.contains("poll: expected revents 0x1, it gave 0x0"), "{message}");
 }
@@ -85,7 +85,8 @@ fn results_errors_and_values_of_calls_are_compared() {
 fn a_call_that_waits_has_an_end_and_ends_then() {
     let message = error("+0 read(4, ..., 10) = 10\n");
     assert!(message.contains("give the event an end"), "{message}");
-    let message = error("+0...0.5 read(4, ..., 10) = 10\n+.1 < P. 1:11(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 11\n");
+    let message =
+        error("+0...0.5 read(4, ..., 10) = 10\n+.1 < P. 1:11(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 11\n");
     assert!(message.contains("read ended at 0.110000, expected at 0.510000"), "{message}");
     let message = error("+0...0.5 read(4, ..., 10) = 10\n+1 quiet\n");
     assert!(message.contains("the call still waits"), "{message}");
@@ -94,18 +95,24 @@ fn a_call_that_waits_has_an_end_and_ends_then() {
 #[test]
 fn a_wrong_byte_fails() {
     // The SYN of the script says that the stream begins elsewhere: the text that follows is of other places.
-    let text = OPEN.replace("< S 0:0(0)", "< S 4294967290:4294967290(0)").replace("S. 0:0(0) ack 1", "S. 0:0(0) ack 4294967291");
+    let text = OPEN
+        .replace("< S 0:0(0)", "< S 4294967290:4294967290(0)")
+        .replace("S. 0:0(0) ack 1", "S. 0:0(0) ack 4294967291");
     let text = text.replace("< . 1:1(0)", "< . 4294967291:4294967291(0)");
-    let good = "+0 < P. 4294967291:5(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 5\n+0 read(4, ..., 100) = 10\n";
+    let good =
+        "+0 < P. 4294967291:5(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 5\n+0 read(4, ..., 100) = 10\n";
     run(&format!("{text}{good}")).unwrap();
-    let skipped = format!("{good}+0 < P. 5:15(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 15\n+0 recv(4, ..., 5, MSG_TRUNC) = 5\n");
+    let skipped = format!(
+        "{good}+0 < P. 5:15(10) ack 1 win 1000\n+0~+.1 > . 1:1(0) ack 15\n+0 recv(4, ..., 5, MSG_TRUNC) = 5\n"
+    );
     let message = run(&format!("{text}{skipped}+0 read(4, ..., 100) = 5\n")).unwrap_err();
     assert!(message.contains("of the stream is not the peer's"), "{message}");
 }
 
 #[test]
 fn checks_of_tcp_info_are_made() {
-    run(&format!("{OPEN}+0 %{{ assert tcpi_state == TCP_ESTABLISHED and tcpi_snd_mss == 1000 }}%\n")).unwrap();
+    run(&format!("{OPEN}+0 %{{ assert tcpi_state == TCP_ESTABLISHED and tcpi_snd_mss == 1000 }}%\n"))
+        .unwrap();
     let message = error("+0 %{ assert tcpi_snd_mss == 999 }%\n");
     assert!(message.contains("does not hold: tcpi_snd_mss is 1000"), "{message}");
 }
