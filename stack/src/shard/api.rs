@@ -97,6 +97,26 @@ impl Shard {
         self.with(id, |connection, context| connection.write(context, bytes))
     }
 
+    /// As [`Shard::write`], and says that more will follow soon: a short last segment is held back for it, until other
+    /// bytes or an acknowledgment come, or for one retransmission time-out.
+    ///
+    /// # Errors
+    /// As [`Shard::write`].
+    pub fn write_more(&mut self, id: ConnId, bytes: &[u8]) -> Result<usize, IoError> {
+        self.with(id, |connection, context| connection.write_more(context, bytes))
+    }
+
+    /// Sends what is queued now, also what Nagle's algorithm, a cork or [`Shard::write_more`] holds back.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn flush(&mut self, id: ConnId) -> Result<(), IoError> {
+        self.with(id, |connection, _| {
+            connection.flush();
+            Ok(())
+        })
+    }
+
     /// As [`Shard::write`], and marks the last byte as urgent (RFC 6093: a mark in the stream, no channel of its own).
     ///
     /// # Errors

@@ -129,6 +129,15 @@ pub(super) struct Rare {
     pub(super) linger_at: Option<Instant>,
     pub(super) receive_window_max: Option<u32>,
     pub(super) send_buffer_max: Option<u32>,
+    /// The application holds short segments back.
+    pub(super) cork: bool,
+    /// It said with its last bytes that more will follow.
+    pub(super) more: bool,
+    /// What is queued goes out all the same.
+    pub(super) flush: bool,
+    pub(super) max_segment: Option<u16>,
+    pub(super) traffic_class: u8,
+    pub(super) may_fragment: bool,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
     /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.

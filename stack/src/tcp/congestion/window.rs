@@ -16,6 +16,8 @@ pub(super) struct Window {
     pub(super) ssthresh: u32,
     /// A time-out happened and slow start has not reached the threshold since.
     pub(super) after_timeout: bool,
+    /// The most segments that were in flight since the last round-trip time was taken.
+    pub(super) used: u16,
 }
 
 /// The initial window (RFC 6928, Section 2, with `initial_window` segments in place of 10).
@@ -29,7 +31,7 @@ impl Window {
     pub(super) fn new(settings: &settings::Tcp, mss: u32, handshake_retransmitted: bool) -> Self {
         // RFC 5681, Section 3.1: after a lost SYN or SYN-ACK one segment.
         let cwnd = if handshake_retransmitted { mss } else { initial_window(settings, mss) };
-        Self { cwnd: cwnd.max(1), ssthresh: u32::MAX, after_timeout: false }
+        Self { cwnd: cwnd.max(1), ssthresh: u32::MAX, after_timeout: false, used: 0 }
     }
 
     pub(super) fn in_slow_start(&self) -> bool {
