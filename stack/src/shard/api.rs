@@ -75,6 +75,13 @@ impl Shard {
         }
     }
 
+    /// Changes what the connections of a listener start with, from the next SYN on.
+    pub fn set_listener_options(&mut self, id: ListenerId, options: &Options) {
+        if let Some(listener) = self.listeners.get_mut(id.id) {
+            listener.options = *options;
+        }
+    }
+
     /// Whether [`Shard::accept`] would give a connection.
     pub fn accept_waiting(&self, id: ListenerId) -> bool {
         self.listeners.get(id.id).is_some_and(|listener| !listener.backlog.is_empty())

@@ -13,18 +13,9 @@ impl Snd {
     #[inline]
     pub(super) fn measure_use(&mut self) {
         let limited = self.flight() + u32::from(self.mss) > self.control.cwnd();
-        let most = self.segments_in_flight();
-        if limited || (most > self.control.used() && !self.flags.has(Flags::CWND_LIMITED)) {
+        if self.control.note_use(self.segments_in_flight(), limited) {
             self.flags.set(Flags::CWND_LIMITED, limited);
-            self.control.set_used(most);
         }
-    }
-
-    /// A round trip is over: what is in flight now is what the next one begins with.
-    #[inline]
-    pub(super) fn restart_use(&mut self) {
-        self.control.set_used(self.segments_in_flight());
-        self.flags.set(Flags::CWND_LIMITED, false);
     }
 
     /// Whether the window may grow. In slow start it may grow to twice what was used: it doubles in a round trip, so what was

@@ -217,6 +217,7 @@ impl Synchronized {
         max_super: usize,
     ) -> Option<Outgoing> {
         if self.is_quiet(common) {
+            self.snd.flags.set(Flags::BURST, false);
             return None;
         }
         let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
@@ -226,7 +227,10 @@ impl Synchronized {
         }
         let next = self.next(common, max_super);
         let (seq, len) = match next {
-            Next::Nothing => return None,
+            Next::Nothing => {
+                self.snd.flags.set(Flags::BURST, false);
+                return None;
+            }
             Next::Again((seq, len), again) => {
                 self.on_again((seq, len), again, common, ctx);
                 (seq, self.data_part(seq, len))
@@ -283,10 +287,11 @@ impl Synchronized {
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
         let end = seq + len;
-        // RFC 9293, Section 3.9.1.2: the last segment that is queued has PSH. So has the last one of a train: nothing follows
-        // it at once, so the receiver need not wait for more before it delivers. Not while the application says that more follows.
+        // RFC 9293, Section 3.9.1.2: the last segment that is queued has PSH. So has the last one of a train, and of what follows
+        // it at once: the receiver need not wait for more before it delivers. Not while the application says that more follows.
         let train = len > self.segment_payload(common);
-        if len > 0 && (end == data_end || train) && !common.expects_more() {
+        let pushes = len > 0 && !common.expects_more();
+        if pushes && (end == data_end || train) {
             flags = flags.with(TcpFlags::PSH);
         }
         // The FIN goes with the last bytes where the window has room for it, and always with their retransmission.
@@ -303,6 +308,10 @@ impl Synchronized {
         } else if next == Next::Probe {
             self.snd.flags.set(Flags::PROBE, false);
         }
+        if self.snd.flags.has(Flags::BURST) && pushes && !train && self.next_new(common, 0) == Next::Nothing {
+            flags = flags.with(TcpFlags::PSH);
+        }
+        self.snd.flags.set(Flags::BURST, train);
         let window = self.rcv.advertise(common.our_mss);
         // Built in its final place: copying a header that was just written costs more than writing it.
         let mut out = Outgoing {

@@ -287,6 +287,8 @@ impl Flags {
     pub(super) const PROBING: Self = Self(32);
     /// The congestion window limited what was sent last.
     pub(super) const CWND_LIMITED: Self = Self(64);
+    /// A train went out, and what follows it at once belongs to the same burst.
+    pub(super) const BURST: Self = Self(128);
 
     #[inline]
     pub(super) const fn has(self, flag: Self) -> bool {

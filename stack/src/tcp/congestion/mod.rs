@@ -66,13 +66,20 @@ impl Control {
     /// The most segments that were in flight in this round trip.
     #[inline]
     pub fn used(&self) -> u16 {
-        self.window().used
+        self.window().used()
     }
 
-    /// So many segments are the most of this round trip.
+    /// So many segments are in flight; `anew`: whatever was before. Tells whether they are the most of this round trip, or the
+    /// first of a new one.
     #[inline]
-    pub fn set_used(&mut self, segments: u16) {
-        self.window_mut().used = segments;
+    pub fn note_use(&mut self, segments: u16, anew: bool) -> bool {
+        self.window_mut().note_use(segments, anew)
+    }
+
+    /// A round trip is over.
+    #[inline]
+    pub fn end_round(&mut self) {
+        self.window_mut().end_round();
     }
 
     /// `acked` bytes of new data were acknowledged outside recovery. `cwnd_limited`: since the last acknowledgment the

@@ -129,7 +129,7 @@ impl Synchronized {
         }
         self.on_progress(common, ctx, acked, known);
         if round {
-            self.snd.restart_use();
+            self.snd.control.end_round();
         }
         self.release_on_ack(common);
         if self.snd.flight() == 0 {
