@@ -108,7 +108,7 @@ impl Connection {
             receive_mss: u32::from(s.rcv.mss),
             probing: s.snd.timer == Timer::Persist,
             reordering: u32::from(s.snd.dup_threshold),
-            backoffs: s.snd.rtt.backoffs().into(),
+            backoffs: s.snd.rtt.backoffs(),
             state: s.snd.state,
             send_mss: u32::from(s.snd.mss),
             rtt: s.snd.rtt.srtt(),
