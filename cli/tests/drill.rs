@@ -187,3 +187,11 @@ fn nonsense_on_the_command_line_is_refused() {
     let output = drill(&["--capture", "/nonexistent/x.pcapng"]);
     assert_eq!(output.status.code(), Some(1));
 }
+
+/// A rate that virtual time could only reach by standing still is refused, and the range named.
+#[test]
+fn a_flood_out_of_range_is_a_usage_error() {
+    let output = drill(&["--flood", "18446744073709551615"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("0..=10000000"));
+}

@@ -26,9 +26,12 @@ fn main() -> std::process::ExitCode {
         an_interactive_session_goes_on_and_half_close_passes_through,
         a_backend_that_refuses_reaches_the_client_as_a_reset,
         a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_bound,
+        a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound,
         a_backend_that_resets_reaches_the_client_as_a_reset,
         sigterm_lets_a_connection_finish,
         a_second_signal_ends_at_once,
+        what_the_drain_cuts_off_is_counted,
         a_device_name_that_is_too_long_is_an_error,
+        arguments_that_can_never_work_are_refused_before_anything_is_made,
     ])
 }

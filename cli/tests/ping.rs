@@ -88,3 +88,14 @@ fn what_cannot_be_pinged_and_a_wrong_command_line_are_told() {
         assert_eq!(ping(args).0, Some(2), "{args:?}");
     }
 }
+
+/// Nothing is cut off in silence.
+#[test]
+fn a_payload_that_needs_fragments_is_refused_with_the_largest_that_does_not() {
+    let (code, out, err) = ping(&["-c", "1", "-s", "1473", "129.68.72.20"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains("1472") && err.contains("1500"), "{err}");
+    let (code, out, err) = ping(&["-c", "1", "-s", "1472", "129.68.72.20"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("1480 bytes from"), "{out}");
+}

@@ -247,6 +247,24 @@ fn without_a_free_port_a_connect_fails_at_once() {
     );
 }
 
+/// A segment from an endpoint to the same endpoint is a land packet: a connect that drew its own port would wait for its whole
+/// schedule, and one that asks for it is told at once.
+#[test]
+fn a_connect_to_ourselves_never_leaves_from_the_port_that_it_goes_to() {
+    let mut settings = Settings::default();
+    (settings.tcp.port_low, settings.tcp.port_high) = (5000, 5001);
+    let mut wire = Wire::new(settings);
+    for _ in 0..20 {
+        let id = wire.host.connect(at(US, 5000).into(), &Options::default()).unwrap();
+        wire.settle();
+        let (error, _) = failure(&mut wire, id, Duration::ZERO);
+        assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
+    }
+    let own = at(US, 5000).into();
+    let error = wire.host.connect_from(Some(own), own, &Options::default()).unwrap_err();
+    assert!(matches!(error, ConnectError::AddressInUse { .. }), "{error}");
+}
+
 #[test]
 fn a_connect_to_our_own_closed_port_is_refused_in_a_later_turn() {
     let mut wire = Wire::new(Settings::default());

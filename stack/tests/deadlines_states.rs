@@ -293,6 +293,7 @@ fn is_right(wait: Wait, event: &Event) -> bool {
         }
         Event::Closed(_, reason) => match wait.operation() {
             Operation::KeepAlive => matches!(reason, CloseReason::KeepAlive { .. }),
+            Operation::WriteZeroWindow => matches!(reason, CloseReason::WindowClosed { .. }),
             _ => matches!(reason, CloseReason::TimedOut { .. }),
         },
         _ => false,

@@ -190,6 +190,7 @@ fn every_dead_end_ends_with_its_own_error_within_the_bound_of_the_table() {
     let no_route: fn(&Ended) -> bool = |e| matches!(e, Ended::Failed(ConnectError::NoRoute { .. }));
     let prohibited: fn(&Ended) -> bool = |e| matches!(e, Ended::Failed(ConnectError::Unreachable { error, .. }) if error.kind == IcmpKind::Prohibited);
     let closed: fn(&Ended) -> bool = |e| matches!(e, Ended::Closed(CloseReason::TimedOut { .. }));
+    let shut: fn(&Ended) -> bool = |e| matches!(e, Ended::Closed(CloseReason::WindowClosed { .. }));
     check(v4(10, 0, 0, 40), Act::Connect, Operation::ConnectNeighborSilent, silent);
     check(v4(10, 0, 0, 2), Act::Connect, Operation::ConnectSilent, timed_out);
     check(v4(10, 0, 0, 3), Act::Connect, Operation::ConnectRefused, refused);
@@ -197,7 +198,7 @@ fn every_dead_end_ends_with_its_own_error_within_the_bound_of_the_table() {
     check(v4(10, 5, 2, 1), Act::Connect, Operation::ConnectUnreachable, prohibited);
     check(v4(10, 9, 0, 1), Act::Connect, Operation::ConnectAtOnce, no_route);
     check(v4(10, 0, 0, 4), Act::Write(100_000), Operation::WriteUnanswered, closed);
-    check(v4(10, 0, 0, 5), Act::Write(100_000), Operation::WriteZeroWindow, closed);
+    check(v4(10, 0, 0, 5), Act::Write(100_000), Operation::WriteZeroWindow, shut);
 }
 
 #[test]

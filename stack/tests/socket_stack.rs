@@ -17,7 +17,7 @@ use synward::settings::Settings;
 use synward::shard::{PingError, StackError};
 use synward::tcp::{CloseReason, ConnectError};
 use synward::{Stack, TcpListener, TcpSocket, TcpStream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -149,7 +149,7 @@ async fn a_writer_whose_peer_never_reads_ends_by_its_user_timeout() {
     .await;
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     let reason: CloseReason = source(&error);
-    assert!(matches!(reason, CloseReason::TimedOut { .. }), "{reason:?}");
+    assert!(matches!(reason, CloseReason::WindowClosed { .. }), "{reason:?}");
     assert!(near.take_error().unwrap().is_some());
 }
 
@@ -228,6 +228,20 @@ async fn a_dropped_listener_resets_whom_nobody_accepted() {
     let error = in_time(waiting.read(&mut [0; 1])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(server.snapshot().await.unwrap().connections, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interest_that_is_never_served_is_an_error_and_no_wait() {
+    let (server, client) = stacks();
+    let (_listener, near, far) = connected(&server, &client).await;
+    let (read, write) = near.into_split();
+    for told in [
+        in_time(far.ready(Interest::ERROR)).await,
+        in_time(read.ready(Interest::WRITABLE)).await,
+        in_time(write.ready(Interest::READABLE)).await,
+    ] {
+        assert_eq!(told.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
 }
 
 /// Every way to wait on a stack, and what each task ends with.

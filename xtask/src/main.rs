@@ -15,7 +15,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
     ("pkt", "packet scripts ([FILE...] | --against-kernel [FILTER] | --write)", pkt::run),
-    ("test", "all tests, examples, loom, Miri (--only STEP for one of them)", test::run),
+    ("test", "all tests, examples, other systems, loom, Miri (--only STEP for one of them)", test::run),
 ];
 
 fn main() -> ExitCode {

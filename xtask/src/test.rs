@@ -1,5 +1,8 @@
-//! `cargo xtask test`: all tests, also those that need another build: loom's interleavings, Miri's interpreter. What cannot
-//! run here is skipped in a counted line that says why.
+//! `cargo xtask test`: all tests, also those that need another build: loom's interleavings, Miri's interpreter, other
+//! systems. What cannot run here is skipped in a counted line that says why.
+
+mod examples;
+mod portable;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -46,7 +49,8 @@ type Step = (&'static str, &'static str, fn(&Path, &mut Tally) -> Outcome);
 
 const STEPS: &[Step] = &[
     ("tests", "every test of the workspace", tests),
-    ("examples", "the examples compile", examples),
+    ("examples", "every example runs and ends", examples::run),
+    ("portable", "the library builds for other systems and with the oldest Rust", portable::run),
     ("loom", "interleavings of the primitives in sync/", loom),
     ("miri", "undefined behaviour in code with unsafe", miri),
 ];
@@ -166,10 +170,6 @@ fn tests(root: &Path, tally: &mut Tally) -> Outcome {
     watch(cargo(root, &["test", "--workspace", "--no-fail-fast"]), tally, MOST)
 }
 
-fn examples(root: &Path, tally: &mut Tally) -> Outcome {
-    watch(cargo(root, &["build", "--workspace", "--examples"]), tally, MOST)
-}
-
 /// Without tokio, whose own code changes with this flag.
 fn loom(root: &Path, tally: &mut Tally) -> Outcome {
     let mut command = cargo(root, &["test", "-p", "synward", "--lib", "--no-default-features", "loom"]);
@@ -180,6 +180,13 @@ fn loom(root: &Path, tally: &mut Tally) -> Outcome {
         return Outcome::Failed;
     }
     outcome
+}
+
+/// Whether a command succeeds; what it says is not shown.
+fn quiet(root: &Path, program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.current_dir(root).args(arguments).stdin(Stdio::null());
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// Modules with `unsafe`, and those that use it closely.
@@ -207,17 +214,13 @@ fn miri(root: &Path, tally: &mut Tally) -> Outcome {
 
 /// Miri is a component of the nightly toolchain; it is installed where rustup can.
 fn have_miri(root: &Path) -> Result<(), String> {
-    let quiet = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.current_dir(root).args(arguments).stdin(Stdio::null());
-        command.output().is_ok_and(|output| output.status.success())
-    };
-    let present = || quiet("cargo", &["+nightly", "miri", "--version"]);
+    let present = || quiet(root, "cargo", &["+nightly", "miri", "--version"]);
     if present() {
         return Ok(());
     }
     println!("installing Miri: rustup component add miri rust-src --toolchain nightly");
-    if quiet("rustup", &["component", "add", "miri", "rust-src", "--toolchain", "nightly"]) && present() {
+    if quiet(root, "rustup", &["component", "add", "miri", "rust-src", "--toolchain", "nightly"]) && present()
+    {
         return Ok(());
     }
     Err("the component miri of a nightly toolchain cannot be installed here".to_owned())

@@ -36,8 +36,8 @@ pub(crate) struct Args {
     /// When the server sends SYN cookies [default: as the settings say, on-overflow in preset modern]
     #[arg(long)]
     cookies: Option<CookiesArg>,
-    /// SYNs a second of the flood
-    #[arg(long, value_name = "RATE", default_value_t = 50_000)]
+    /// SYNs a second of the flood, 0 to 10 000 000
+    #[arg(long, value_name = "RATE", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     flood: u64,
     /// Well-behaved clients, half of them on-link
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -152,8 +152,10 @@ fn drill(args: Args) -> Result<bool, String> {
     if let Some(path) = &args.capture {
         scenario.tap(LanCapture::create(path)?);
     }
-    watchdog::watch(scenario.progress(), args.watchdog, args.json)?;
     let bar = progress_bar(scenario.times.latest.as_millis());
+    let progress = bar.clone();
+    // What the watchdog says must not stand behind the bar.
+    watchdog::watch(scenario.progress(), args.watchdog, args.json, move || progress.finish_and_clear())?;
     scenario.run(|now| bar.set_position(now.as_millis()));
     bar.finish_and_clear();
     let frames = scenario.world.tap_mut::<LanCapture>().map(LanCapture::finish);

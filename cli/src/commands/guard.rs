@@ -12,7 +12,7 @@ use std::time::Duration;
 use synward::device::tap::{Tap, TapOptions};
 use synward::settings::Preset;
 use synward::socket::{Stack, TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -29,7 +29,8 @@ Examples:
     synward guard --tap syn0 --address 10.77.0.2/24 --listen 80,443 --backend 127.0.0.1:8080 --json
 
 The backend is reached by the kernel's own sockets. Its refusal or silence reaches the client as a reset within
---backend-timeout. Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
+--backend-timeout; a backend whose host vanishes later is noticed within --backend-silence while nothing is sent to it,
+and as the kernel gives up retransmitting (net.ipv4.tcp_retries2) while something is. Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
 Exit code 0 after a drain, 1 where the device, an address or a port cannot be had.";
 
 /// A hardened front: connections to our own address on a TAP device, relayed to a backend
@@ -49,19 +50,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     gateway: Option<IpAddr>,
     /// Ports to listen on
-    #[arg(long, value_name = "PORT", required = true, value_delimiter = ',')]
+    #[arg(long, value_name = "PORT", required = true, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     listen: Vec<u16>,
     /// Where the kernel finds the server
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = backend)]
     backend: SocketAddr,
     /// Longest time for the backend to accept a connection, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     backend_timeout: u64,
+    /// Longest time in which the backend's host may answer nothing on a quiet connection, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
+    backend_silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     drain: u64,
     /// Connections waiting to be accepted, for each port
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
     /// Settings file, TOML or .reg
     #[arg(long, value_name = "FILE")]
@@ -92,12 +96,21 @@ impl std::str::FromStr for Prefix {
         let (address, length) = text.split_once('/').ok_or_else(wanted)?;
         let address: IpAddr = address.parse().map_err(|_| wanted())?;
         let length: u8 = length.parse().map_err(|_| wanted())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if length > most {
-            return Err(format!("{text:?}: the prefix length is at most {most}"));
+        if address.is_ipv6() {
+            return Err(format!("{text:?}: the stack has no IPv6 yet"));
+        }
+        if length > 32 {
+            return Err(format!("{text:?}: the prefix length is at most 32"));
         }
         Ok(Self { address, length })
     }
+}
+
+/// A backend that can be one: nobody listens on port 0.
+fn backend(text: &str) -> Result<SocketAddr, String> {
+    let backend: SocketAddr =
+        text.parse().map_err(|_| "it is not ADDRESS:PORT, as 127.0.0.1:8080".to_owned())?;
+    if backend.port() == 0 { Err("port 0 is nobody's".to_owned()) } else { Ok(backend) }
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -130,14 +143,25 @@ fn open_device(args: &Args) -> Result<Tap, String> {
 }
 
 async fn guard(args: Args) -> Result<(), String> {
+    // Each connection would come back to us as another one.
+    if args.backend.ip() == args.address.address {
+        return Err(format!(
+            "the backend {} is the guard's own address: it would relay to itself",
+            args.backend
+        ));
+    }
     let settings = file::load(args.settings.as_deref(), args.preset)?;
+    // Before anybody can see that we listen: whoever sends a signal then gets a drain.
+    let mut signals = Signals::catch()?;
     let tap = open_device(&args)?;
+    // The kernel chooses the number of a name such as `syn%d`.
+    let device = tap.name().to_owned();
     let mut builder =
         Stack::builder(tap).address(format!("{}/{}", args.address.address, args.address.length));
     if let Some(gateway) = args.gateway.or(args.host_address.map(|host| host.address)) {
         builder = builder.gateway(gateway.to_string());
     }
-    let stack = builder.settings(settings).spawn().map_err(|error| format!("{}: {error}", args.tap))?;
+    let stack = builder.settings(settings).spawn().map_err(|error| format!("{device}: {error}"))?;
     let mut listeners = Vec::new();
     for port in &args.listen {
         let local = SocketAddr::new(args.address.address, *port);
@@ -146,27 +170,31 @@ async fn guard(args: Args) -> Result<(), String> {
     }
     let report = Arc::new(Report::new(args.json));
     report.event(&Event::Listening {
-        device: &args.tap,
+        device: &device,
         address: args.address.address,
         ports: &args.listen,
         backend: args.backend,
     });
     let (stop, stopping) = watch::channel(false);
-    let timeout = Duration::from_secs(args.backend_timeout);
+    let backend = relay::Target {
+        address: args.backend,
+        timeout: Duration::from_secs(args.backend_timeout),
+        silence: Duration::from_secs(args.backend_silence),
+    };
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, args.backend, timeout, report.clone(), stopping.clone()));
+        accepting.spawn(accept(listener, backend, report.clone(), stopping.clone()));
     }
     drop(stopping);
     let status = tokio::spawn(report::status(stack.clone(), report.clone()));
-    let result = wait_for_end(&mut accepting).await;
+    let result = wait_for_end(&mut accepting, &mut signals).await;
     report.event(&Event::Draining { seconds: args.drain });
     let _ = stop.send(true);
     let drained = async { while accepting.join_next().await.is_some() {} };
     tokio::select! {
         () = drained => {}
         () = tokio::time::sleep(Duration::from_secs(args.drain)) => {}
-        _ = interrupted() => {}
+        () = signals.next() => {}
     }
     accepting.abort_all();
     status.abort();
@@ -183,9 +211,12 @@ async fn listen(stack: &Stack, local: SocketAddr, backlog: u32) -> std::io::Resu
 }
 
 /// Until somebody asks for the end, or every listener has failed.
-async fn wait_for_end(accepting: &mut JoinSet<Result<(), String>>) -> Result<(), String> {
+async fn wait_for_end(
+    accepting: &mut JoinSet<Result<(), String>>,
+    signals: &mut Signals,
+) -> Result<(), String> {
     tokio::select! {
-        result = interrupted() => result,
+        () = signals.next() => Ok(()),
         Some(ended) = accepting.join_next() => match ended {
             Ok(result) => result,
             Err(error) => Err(error.to_string()),
@@ -193,23 +224,35 @@ async fn wait_for_end(accepting: &mut JoinSet<Result<(), String>>) -> Result<(),
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn interrupted() -> Result<(), String> {
-    let told = |error: std::io::Error| format!("cannot listen for signals: {error}");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM. One value serves the whole run, so that none is lost between two waits.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on both are caught.
+    fn catch() -> Result<Self, String> {
+        let told = |error: std::io::Error| format!("cannot listen for signals: {error}");
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(told)?,
+            terminate: signal(SignalKind::terminate()).map_err(told)?,
+        })
     }
-    Ok(())
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Accepts on one listener until told to stop, then waits for its connections.
 async fn accept(
     listener: TcpListener,
-    backend: SocketAddr,
-    timeout: Duration,
+    backend: relay::Target,
     report: Arc<Report>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), String> {
@@ -219,7 +262,7 @@ async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok((client, peer)) => {
                     let report = report.clone();
-                    relays.spawn(async move { report.relay(peer, relay::relay(client, backend, timeout)).await });
+                    relays.spawn(async move { report.relay(peer, relay::relay(client, backend)).await });
                 }
                 Err(error) => break Err(format!("the stack has ended: {error}")),
             },

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use synward::device::HostSide;
+
 use crate::lab::{BACKEND, GUARD, Guard, client, have, try_client};
 use crate::support::{skip, wait_for};
 
@@ -104,6 +106,18 @@ pub(crate) fn a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_
     assert!(failed["error"].as_str().unwrap().contains("did not accept within 1 s"), "{failed}");
 }
 
+pub(crate) fn a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let mut guard = Guard::start(BACKEND, &["--backend-silence", "4"]);
+    let stream = client();
+    let (_held, _) = listener.accept().unwrap();
+    // Nothing reaches the backend any more, and nothing says so.
+    HostSide::new("lo").set_up(false).unwrap();
+    expect_reset(Ok(stream));
+    let failed = guard.event("failed");
+    assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
+}
+
 pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
     let listener = TcpListener::bind(BACKEND).unwrap();
     let backend = thread::spawn(move || {
@@ -165,4 +179,42 @@ pub(crate) fn a_device_name_that_is_too_long_is_an_error() {
     assert_eq!(out.status.code(), Some(1));
     let told = String::from_utf8_lossy(&out.stderr);
     assert!(told.contains("a-name-of-more-than-fifteen") && told.contains("15"), "{told}");
+}
+
+pub(crate) fn what_the_drain_cuts_off_is_counted() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let mut guard = Guard::start(BACKEND, &["--drain", "0"]);
+    let stream = client();
+    let (_held, _) = listener.accept().unwrap();
+    guard.terminate();
+    let ended = guard.event("ended");
+    let counts = ["accepted", "failed", "cut_off"].map(|name| ended[name].as_u64());
+    assert_eq!(counts, [Some(1), Some(0), Some(1)], "{ended}");
+    assert_eq!(guard.exit_code(), Some(0));
+    expect_reset(Ok(stream));
+}
+
+pub(crate) fn arguments_that_can_never_work_are_refused_before_anything_is_made() {
+    let cases = [
+        ("--listen", "0", "1..=65535"),
+        ("--backend", "127.0.0.1:0", "port 0"),
+        ("--backend", "localhost:80", "ADDRESS:PORT"),
+        ("--backend", "10.77.0.2:80", "relay to itself"),
+        ("--backend-timeout", "0", "1..=3600"),
+        ("--backlog", "0", "1..=65535"),
+        ("--address", "fd00::2/64", "IPv6"),
+        ("--address", "10.77.0.2/33", "at most 32"),
+    ];
+    for (name, value, wanted) in cases {
+        let given = [("--listen", "80"), ("--backend", BACKEND), ("--address", "10.77.0.2/24")];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synward"));
+        command.args(["guard", "--tap", "syn0", name, value]);
+        for (other, its) in given.into_iter().filter(|(other, _)| *other != name) {
+            command.args([other, its]);
+        }
+        let out = command.output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert!(!out.status.success() && told.contains(wanted), "{name} {value}: {told}");
+        assert!(!fs::exists("/sys/class/net/syn0").unwrap(), "{name} {value}");
+    }
 }

@@ -119,7 +119,8 @@ impl Operation {
                 "ConnectError::Unreachable (NetworkUnreachable, HostUnreachable, ConnectionRefused)"
             }
             Self::ConnectRefused => "ConnectError::Refused (ConnectionRefused)",
-            Self::WriteUnanswered | Self::WriteZeroWindow => "CloseReason::TimedOut (TimedOut)",
+            Self::WriteUnanswered => "CloseReason::TimedOut (TimedOut)",
+            Self::WriteZeroWindow => "CloseReason::WindowClosed (TimedOut)",
             Self::CloseUnanswered => "CloseReason::TimedOut (TimedOut), to whoever still waits",
             Self::CloseHalfClosed => "CloseReason::OrphanTimedOut: nobody is left to be told",
             Self::TimeWait | Self::HalfOpen => "none: nobody waits",

@@ -292,6 +292,7 @@ impl Shard {
             | CloseReason::Aborted
             | CloseReason::Connect(_)
             | CloseReason::TimedOut { .. }
+            | CloseReason::WindowClosed { .. }
             | CloseReason::KeepAlive { .. }
             | CloseReason::OrphanTimedOut
             | CloseReason::DataAfterClose => Some(Failure::Connection(reason)),

@@ -80,7 +80,10 @@ impl Shard {
         let (table, listeners) = (&self.table, &self.listeners);
         let is_free = |port: u16| {
             let flow = FlowKey { local: Endpoint { addr: source, port }, remote };
-            !listeners.has_port(port) && table.find(table.hash(&flow), &flow, &keys).is_none()
+            // From an endpoint to itself nothing is delivered (see `receive_tcp`): such a connect would only wait for its end.
+            flow.local != remote
+                && !listeners.has_port(port)
+                && table.find(table.hash(&flow), &flow, &keys).is_none()
         };
         match fixed {
             Some(port) if is_free(port) => Ok(port),

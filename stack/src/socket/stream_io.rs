@@ -4,6 +4,7 @@ use super::error::of_end;
 use super::transfer::{self, Scatter};
 use crate::shard::Failure;
 use crate::sync::{Read, ReadHalf, Write, WriteHalf};
+use bytes::BufMut;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice, IoSliceMut};
 use tokio::io::{Interest, ReadBuf, Ready};
@@ -59,6 +60,12 @@ pub(super) fn try_read_vectored(half: &ReadHalf<Failure>, bufs: &mut [IoSliceMut
     of_read(half.read(scatter.room(), |bytes| scatter.put(bytes)))
 }
 
+/// As much as fits into the memory that `buf` has now, as tokio does: one that grows is not grown for more.
+pub(super) fn try_read_buf<B: BufMut>(half: &ReadHalf<Failure>, buf: &mut B) -> io::Result<usize> {
+    let room = buf.chunk_mut().len();
+    of_read(half.read(room, |bytes| buf.put_slice(bytes)))
+}
+
 pub(super) fn poll_write(
     half: &WriteHalf<Failure>,
     cx: &mut Context<'_>,
@@ -93,6 +100,63 @@ pub(super) fn write_readiness(half: &WriteHalf<Failure>, cx: &mut Context<'_>) -
     }
 }
 
+/// An interest that nothing here could ever serve is an error at once and not a wait without an end.
+fn serves(
+    read: Option<&ReadHalf<Failure>>,
+    write: Option<&WriteHalf<Failure>>,
+    interest: Interest,
+) -> io::Result<()> {
+    if read.is_some() && interest.is_readable() || write.is_some() && interest.is_writable() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "an interest that this socket or half of one never serves",
+    ))
+}
+
+/// Calls `f` where `interest` can be served now.
+pub(super) fn try_io<R>(
+    read: &ReadHalf<Failure>,
+    write: &WriteHalf<Failure>,
+    interest: Interest,
+    f: impl FnOnce() -> io::Result<R>,
+) -> io::Result<R> {
+    serves(Some(read), Some(write), interest)?;
+    let readable = interest.is_readable() && read.readable() == Some(true);
+    let ready = readable || interest.is_writable() && !matches!(write.writable(), Write::Full);
+    if ready { f() } else { Err(io::ErrorKind::WouldBlock.into()) }
+}
+
+/// Calls `f` whenever `interest` can be served and something has happened since, until it gives something else than
+/// "would block".
+pub(super) fn poll_io<R>(
+    read: &ReadHalf<Failure>,
+    write: &WriteHalf<Failure>,
+    interest: Interest,
+    cx: &mut Context<'_>,
+    f: &mut impl FnMut() -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    for attempt in 0..2 {
+        match try_io(read, write, interest, &mut *f) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+        // Register, then look again: what the shard told before it took the wakers is seen by the second look.
+        if attempt == 0 && interest.is_readable() {
+            read.register(cx.waker());
+        }
+        if attempt == 0 && interest.is_writable() {
+            write.register(cx.waker());
+        }
+    }
+    // Who reads in this very moment may leave data behind and will wake nobody.
+    if interest.is_readable() && read.readable().is_none() {
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
 /// Both directions, as far as `interest` asks.
 pub(super) fn poll_ready(
     read: Option<&ReadHalf<Failure>>,
@@ -100,6 +164,7 @@ pub(super) fn poll_ready(
     interest: Interest,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Ready>> {
+    serves(read, write, interest)?;
     let mut ready = Ready::EMPTY;
     if let Some(half) = read.filter(|_| interest.is_readable()) {
         ready |= read_readiness(half, cx).unwrap_or(Ready::EMPTY);

@@ -166,6 +166,14 @@ impl TcpSocket {
         self.change(|options| options.linger = linger)
     }
 
+    /// Makes dropping the stream a reset.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
     /// What [`TcpSocket::set_linger`] set.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::shard::{Failure, cell_options};
 use crate::sync;
 use crate::tcp::Options;
 use crate::wire::FlowKey;
+use bytes::BufMut;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -74,7 +75,7 @@ impl TcpStream {
     /// Waits until `interest` can be served: a hint that a `try_` call may go through.
     ///
     /// # Errors
-    /// None: an end counts as ready, and the call that follows tells it.
+    /// An interest that is neither in reading nor in writing. An end counts as ready, and the call that follows tells it.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         poll_fn(|cx| stream_io::poll_ready(Some(&self.read), Some(&self.write), interest, cx)).await
     }
@@ -127,6 +128,14 @@ impl TcpStream {
         stream_io::try_read_vectored(&self.read, bufs)
     }
 
+    /// As [`TcpStream::try_read`], into the memory that `buf` has now.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        stream_io::try_read_buf(&self.read, buf)
+    }
+
     /// Writes as much as there is room for.
     ///
     /// # Errors
@@ -141,6 +150,27 @@ impl TcpStream {
     /// As [`TcpStream::try_write`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         stream_io::try_write(&self.write, bufs)
+    }
+
+    /// Calls `f`, which uses the `try_` calls of this stream, where `interest` can be served now.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where it cannot, or what `f` gave.
+    pub fn try_io<R>(&self, interest: Interest, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        stream_io::try_io(&self.read, &self.write, interest, f)
+    }
+
+    /// Calls `f`, which uses the `try_` calls of this stream, each time that `interest` can be served, until it gives
+    /// something else than [`io::ErrorKind::WouldBlock`].
+    ///
+    /// # Errors
+    /// What `f` gave.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| stream_io::poll_io(&self.read, &self.write, interest, cx, &mut f)).await
     }
 
     /// Waits for data and copies some of it, which stays unread; 0 is the end of the stream. It may copy less than there

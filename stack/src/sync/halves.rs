@@ -170,6 +170,19 @@ impl<E> ReadHalf<E> {
         self.poll(waker, || self.peek(max, &mut f))
     }
 
+    /// Whether a read would bring data, EOF or the end; `None`: another thread reads in this very moment.
+    pub fn readable(&self) -> Option<bool> {
+        match self.peek(1, |_| ()) {
+            Read::Busy => None,
+            other => Some(!matches!(other, Read::Empty)),
+        }
+    }
+
+    /// Registers `waker` for what the shard tells next, whatever is there now. The caller looks again after it.
+    pub fn register(&self, waker: &Waker) {
+        self.cell.read_waker().register(waker);
+    }
+
     /// Ready when a read would bring data, EOF or the end. Readiness may be spurious where another thread reads.
     pub fn poll_readable(&self, waker: &Waker) -> Poll<()> {
         match self.poll(waker, || self.peek(1, |_| ())) {
@@ -210,11 +223,18 @@ impl<E> Drop for ReadHalf<E> {
 /// the connection is established cancels the connect once the read half is dropped too.
 pub struct WriteHalf<E> {
     cell: Arc<Cell<E>>,
+    /// What the shard is told when it goes.
+    last_word: u32,
 }
 
 impl<E> WriteHalf<E> {
     pub(crate) fn new(cell: Arc<Cell<E>>) -> Self {
-        Self { cell }
+        Self { cell, last_word: cell::WRITE_DROPPED }
+    }
+
+    /// Lets it go without a FIN: that comes when the reading half is dropped too.
+    pub fn forget(mut self) {
+        self.last_word = cell::WRITE_FORGOTTEN;
     }
 
     /// What the shard has told.
@@ -282,6 +302,11 @@ impl<E> WriteHalf<E> {
         }
     }
 
+    /// Registers `waker` for what the shard tells next, whatever is there now. The caller looks again after it.
+    pub fn register(&self, waker: &Waker) {
+        self.cell.write_waker().register(waker);
+    }
+
     /// As [`WriteHalf::writable`], and where it is full registers `waker`.
     pub fn poll_writable(&self, waker: &Waker) -> Poll<Write<'_, E>> {
         self.poll(waker, || match self.writable() {
@@ -333,6 +358,6 @@ impl<E> Drop for WriteHalf<E> {
     fn drop(&mut self) {
         // As in the read half.
         drop(self.cell.write_waker().take());
-        Cell::tell(&self.cell, cell::WRITE_DROPPED);
+        Cell::tell(&self.cell, self.last_word);
     }
 }

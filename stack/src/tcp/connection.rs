@@ -5,7 +5,7 @@ use super::icmp::IcmpError;
 use super::options::{MIN_MSS, Options};
 use super::outcome::{End, Events, Outcome, Reset};
 use super::rtt::Rtt;
-use super::stamp::Stamp;
+use super::stamp::{CoarseStamp, Stamp};
 use super::state::{Common, Fin, Flags, Mode, Phase, Rcv, Snd, Synchronized, TcpState, Timer};
 use super::transition::{self, Event};
 use super::{CloseReason, ConnectError, Handshake, keepalive, timestamps, window};
@@ -152,6 +152,7 @@ impl Synchronized {
             ack_now: false,
             gap: false,
             duplicate: false,
+            ts_recent_at: CoarseStamp::new(now),
         };
         Self { timer_at: Instant::FAR_FUTURE, ack_at: Instant::FAR_FUTURE, snd, rcv }
     }

@@ -174,7 +174,7 @@ pub enum CloseReason {
     Aborted,
     /// It never was established.
     Connect(ConnectError),
-    /// Data, FIN or a zero window made no progress.
+    /// Nothing that was sent, data, FIN or probe of a window, was acknowledged.
     TimedOut {
         /// Retransmissions or probes in a row that brought nothing.
         retries: u32,
@@ -182,6 +182,11 @@ pub enum CloseReason {
         over: Duration,
         /// The last ICMP error that concerned the connection.
         soft: Option<IcmpError>,
+    },
+    /// The peer's window stayed closed for what was queued, and no probe went unanswered (RFC 6429, Section 4).
+    WindowClosed {
+        /// Time without progress.
+        over: Duration,
     },
     /// Keep-alive probes went unanswered.
     KeepAlive {
@@ -204,9 +209,10 @@ impl CloseReason {
             Self::ResetByPeer => Some(io::ErrorKind::ConnectionReset),
             Self::Aborted | Self::DataAfterClose => Some(io::ErrorKind::ConnectionAborted),
             Self::Connect(error) => Some(error.kind()),
-            Self::TimedOut { .. } | Self::KeepAlive { .. } | Self::OrphanTimedOut => {
-                Some(io::ErrorKind::TimedOut)
-            }
+            Self::TimedOut { .. }
+            | Self::WindowClosed { .. }
+            | Self::KeepAlive { .. }
+            | Self::OrphanTimedOut => Some(io::ErrorKind::TimedOut),
         }
     }
 }
@@ -222,6 +228,9 @@ impl fmt::Display for CloseReason {
                 let tries = if retries == 1 { "try" } else { "tries" };
                 write!(f, "the peer acknowledged nothing ({retries} {tries} in {})", Seconds(over))?;
                 soft.map_or(Ok(()), |error| write!(f, "; last heard: {error}"))
+            }
+            Self::WindowClosed { over } => {
+                write!(f, "the peer kept its window closed for {}", Seconds(over))
             }
             Self::KeepAlive { probes, over } => {
                 let probes = Count(probes, "probe");

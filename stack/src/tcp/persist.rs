@@ -21,12 +21,14 @@ impl Synchronized {
         if stalled >= common.user_timeout(ctx.settings)
             || u32::from(self.snd.retries) >= ctx.settings.data_retries
         {
-            let retries = u32::from(self.snd.retries);
-            return self.abandon(
-                CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
-                common,
-                ctx,
-            );
+            let reason = match u32::from(self.snd.retries) {
+                // An answer clears the count: each probe had one.
+                0 if stalled >= common.user_timeout(ctx.settings) => {
+                    CloseReason::WindowClosed { over: stalled }
+                }
+                retries => CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
+            };
+            return self.abandon(reason, common, ctx);
         }
         self.snd.retries = self.snd.retries.saturating_add(1);
         self.snd.flags.set(Flags::PROBE, true);

@@ -41,7 +41,7 @@ impl Connection {
     pub fn wants_transmit(&self) -> bool {
         match &self.phase {
             Phase::SynSent(syn) => syn.pending,
-            Phase::SynReceived(syn) => syn.pending || syn.ack_pending,
+            Phase::SynReceived(syn) => syn.pending || syn.challenge,
             Phase::Synchronized(s) => !s.is_quiet(&self.common) && s.next(&self.common, 0) != Next::Nothing,
             Phase::Closed => false,
         }

@@ -7,7 +7,7 @@ use super::options::{KeepaliveTimes, TIMESTAMPS_LEN};
 use super::reassembly::Reassembly;
 use super::rtt::Rtt;
 use super::sack::Scoreboard;
-use super::stamp::Stamp;
+use super::stamp::{CoarseStamp, Stamp};
 use crate::base::Instant;
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::wire::{FlowKey, SeqNum};
@@ -205,9 +205,10 @@ pub(super) struct SynReceived {
     pub(super) irs: SeqNum,
     pub(super) peer: PeerOptions,
     pub(super) tries: u32,
+    /// The SYN-ACK waits to be transmitted.
     pub(super) pending: bool,
-    /// A bare ACK is to be sent.
-    pub(super) ack_pending: bool,
+    /// A challenge ACK waits to be transmitted.
+    pub(super) challenge: bool,
     pub(super) started_at: Instant,
     pub(super) retry_at: Instant,
     pub(super) queue: SendQueue,
@@ -383,4 +384,6 @@ pub(super) struct Rcv {
     pub(super) gap: bool,
     /// The next ACK reports `rare.duplicate`.
     pub(super) duplicate: bool,
+    /// When `ts_recent` was last set or confirmed.
+    pub(super) ts_recent_at: CoarseStamp,
 }

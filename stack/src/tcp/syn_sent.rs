@@ -5,6 +5,7 @@ use super::error::{CloseReason, ConnectError};
 use super::options::{self, Options};
 use super::outcome::{Outcome, Outgoing};
 use super::state::{Common, Phase, SynSent};
+use super::timestamps;
 use crate::base::Instant;
 use crate::buffer::SendQueue;
 use crate::settings;
@@ -108,8 +109,9 @@ impl Connection {
                 header.seq = syn.iss;
             }
             Phase::SynReceived(syn) if syn.pending => {
-                // It says all that an ACK would.
-                (syn.pending, syn.ack_pending) = (false, false);
+                syn.pending = false;
+                // It says all that a challenge ACK would.
+                syn.challenge = false;
                 header.seq = syn.iss;
                 header.ack = syn.irs + 1;
                 header.flags = TcpFlags::SYN.with(TcpFlags::ACK);
@@ -124,16 +126,20 @@ impl Connection {
                     .timestamps
                     .and_then(|own| syn.peer.ts_recent.map(|echo| Timestamps { echo, ..own }));
             }
-            Phase::SynReceived(syn) if syn.ack_pending => {
-                syn.ack_pending = false;
-                (header.seq, header.ack, header.flags) = (syn.iss + 1, syn.irs + 1, TcpFlags::ACK);
-                let own = header.options.timestamps;
-                let timestamps =
-                    own.and_then(|own| syn.peer.ts_recent.map(|echo| Timestamps { echo, ..own }));
-                header.options = TcpOptions { timestamps, ..TcpOptions::default() };
-                if syn.peer.window_scale.is_some() {
-                    header.window >>= options::window_scale_for(receive_max);
-                }
+            Phase::SynReceived(syn) if syn.challenge => {
+                syn.challenge = false;
+                // RFC 5961, Section 4.2: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Only the window of a SYN is not scaled (RFC 7323,
+                // Section 2.2).
+                header.seq = syn.iss + 1;
+                header.ack = syn.irs + 1;
+                header.flags = TcpFlags::ACK;
+                let scale = syn.peer.window_scale.map_or(0, |_| options::window_scale_for(receive_max));
+                header.window >>= scale;
+                let stamps = syn
+                    .peer
+                    .ts_recent
+                    .map(|echo| Timestamps { value: timestamps::clock(ctx.now, ts_offset), echo });
+                header.options = TcpOptions { timestamps: stamps, ..TcpOptions::default() };
             }
             Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Synchronized(_) | Phase::Closed => {
                 return None;

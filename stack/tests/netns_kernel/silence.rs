@@ -150,7 +150,7 @@ pub fn a_window_that_stays_closed_ends_by_the_user_timeout() {
     fill(&mut stack, &mut transfer);
     // RFC 6429, Section 3: a window that stays closed may be given up although the probes are answered.
     match closed(&mut stack, id) {
-        CloseReason::TimedOut { over, .. } => assert!(over >= Duration::from_secs(2), "{over:?}"),
+        CloseReason::WindowClosed { over } => assert!(over >= Duration::from_secs(2), "{over:?}"),
         other => panic!("{other}"),
     }
     stack.host.close(id);

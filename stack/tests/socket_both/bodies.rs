@@ -142,6 +142,52 @@ async fn readiness_tells_when_a_try_goes_through() {
 }
 
 #[tokio::test]
+async fn an_operation_of_ones_own_is_tried_when_the_socket_is_ready_and_again_when_more_has_come() {
+    let (_net, _listener, client, mut server) = pair().await;
+    let early = client.try_io(Interest::READABLE, || Ok(7));
+    assert_eq!(early.unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(client.try_io(Interest::WRITABLE, || Ok(7)).unwrap(), 7);
+    let (calls, enough) = (std::cell::Cell::new(0), std::cell::Cell::new(false));
+    let waiting = client.async_io(Interest::READABLE, || {
+        calls.set(calls.get() + 1);
+        if enough.get() { Ok("done") } else { Err(ErrorKind::WouldBlock.into()) }
+    });
+    let mut waiting = std::pin::pin!(waiting);
+    server.write_all(b"a").await.unwrap();
+    assert!(timeout(SOON * 4, &mut waiting).await.is_err(), "it was not enough");
+    assert!((1..100).contains(&calls.get()), "waiting for more is no busy loop: {} calls", calls.get());
+    enough.set(true);
+    server.write_all(b"b").await.unwrap();
+    assert_eq!(timeout(HANG, &mut waiting).await.unwrap().unwrap(), "done");
+}
+
+#[tokio::test]
+async fn a_buffer_is_filled_as_far_as_it_has_memory() {
+    let (_net, _listener, mut client, server) = pair().await;
+    let mut buffer = Vec::with_capacity(4);
+    assert_eq!(server.try_read_buf(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+    client.write_all(b"abcdefg").await.unwrap();
+    timeout(HANG, server.readable()).await.unwrap().unwrap();
+    assert_eq!(server.try_read_buf(&mut buffer).unwrap(), 4);
+    let (read, _write) = server.into_split();
+    let mut rest = Vec::with_capacity(64);
+    assert_eq!(read.try_read_buf(&mut rest).unwrap(), 3);
+    assert_eq!((&buffer[..], &rest[..]), (&b"abcd"[..], &b"efg"[..]));
+}
+
+#[tokio::test]
+async fn a_forgotten_writing_half_ends_with_the_reading_one() {
+    let (_net, _listener, mut client, server) = pair().await;
+    let (mut read, write) = server.into_split();
+    write.forget();
+    assert!(timeout(SOON, client.read(&mut [0; 1])).await.is_err(), "no end of the stream yet");
+    client.write_all(b"x").await.unwrap();
+    assert_eq!(timeout(HANG, read.read_u8()).await.unwrap().unwrap(), b'x');
+    drop(read);
+    assert_eq!(timeout(HANG, client.read(&mut [0; 1])).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_slow_reader_stops_the_writer_until_it_reads() {
     let (_net, _listener, client, mut server) = pair().await;
     let block = vec![1; 64 << 10];

@@ -255,12 +255,15 @@ fn operations(connector: &Connector, settings: &Settings, user_timeout: Duration
             worst_us: slowest.map_or(0, |finished| us(finished.took)),
             bound_us: us(kind.bound(settings, user_timeout)),
             told: slowest.map(|finished| told(&finished.how)).unwrap_or_default(),
-            wrong: ends()
-                .find(|ended| !is_right(ended))
-                .map(|ended| format!("{}: {}", ended.to, told(&ended.how))),
+            wrong: ends().find(|ended| !is_right(ended)).map(|ended| with_peer(&ended.to, told(&ended.how))),
         }
     };
     KINDS.iter().enumerate().map(of).collect()
+}
+
+/// `told` with the peer in front, unless it names the peer itself.
+fn with_peer(to: &std::net::SocketAddr, told: String) -> String {
+    if told.starts_with(&to.ip().to_string()) { told } else { format!("{to}: {told}") }
 }
 
 fn told(how: &Ended) -> String {

@@ -18,6 +18,7 @@ pub(super) enum Right {
     Refused,
     NoRoute,
     WriteTimedOut,
+    WindowClosed,
 }
 
 /// One kind of dead end.
@@ -142,7 +143,7 @@ pub(super) const KINDS: [Kind; 11] = [
         id: "window-closed",
         title: "the peer closes its window for good (write)",
         operation: Operation::WriteZeroWindow,
-        right: Right::WriteTimedOut,
+        right: Right::WindowClosed,
         percent: 4,
         to: |n| (SHUTS, 3000 + (n % 1000) as u16),
     },
@@ -150,7 +151,7 @@ pub(super) const KINDS: [Kind; 11] = [
 
 impl Kind {
     fn writes(&self) -> bool {
-        self.right == Right::WriteTimedOut
+        matches!(self.right, Right::WriteTimedOut | Right::WindowClosed)
     }
 
     /// The options of its connections: a write has the drill's user timeout, so that its end can be seen.
@@ -181,6 +182,7 @@ impl Kind {
             (Right::Refused, Ended::Failed(ConnectError::Refused { .. })) => true,
             (Right::NoRoute, Ended::Failed(ConnectError::NoRoute { .. })) => true,
             (Right::WriteTimedOut, Ended::Closed(CloseReason::TimedOut { .. })) => true,
+            (Right::WindowClosed, Ended::Closed(CloseReason::WindowClosed { .. })) => true,
             (_, Ended::Failed(_) | Ended::Connected | Ended::Closed(_) | Ended::Overdue) => false,
         }
     }

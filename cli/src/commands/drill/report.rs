@@ -97,12 +97,16 @@ fn notes(wanted: &Wanted, figures: &Figures) -> Vec<String> {
     notes
 }
 
+/// Columns below which a table is no longer one that can be read.
+const NARROWEST: u16 = 60;
+
 /// As wide as the terminal, or as a page.
 fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    if !table.is_tty() {
+    // Some terminals say that they have no columns.
+    if !table.is_tty() || table.width().is_none_or(|width| width < NARROWEST) {
         table.set_width(132);
     }
     table

@@ -35,8 +35,13 @@ struct Place<'a> {
 }
 
 /// Watches `shards`, each with the name of its host. When a turn of one of them does not end within `limit`, it says where
-/// and ends the process with exit code 1: the thread that is stuck cannot.
-pub(super) fn watch(shards: Vec<(String, Arc<Progress>)>, limit: Duration, json: bool) -> Result<(), String> {
+/// and ends the process with exit code 1: the thread that is stuck cannot. `clear` makes room on the terminal before.
+pub(super) fn watch(
+    shards: Vec<(String, Arc<Progress>)>,
+    limit: Duration,
+    json: bool,
+    clear: impl Fn() + Send + 'static,
+) -> Result<(), String> {
     let now = Instant::now();
     let mut watched: Vec<Watched> =
         shards.into_iter().map(|(host, progress)| Watched { host, progress, turn: 0, since: now }).collect();
@@ -48,6 +53,7 @@ pub(super) fn watch(shards: Vec<(String, Arc<Progress>)>, limit: Duration, json:
                 if turn != shard.turn || step == Step::Idle {
                     (shard.turn, shard.since) = (turn, Instant::now());
                 } else if shard.since.elapsed() >= limit {
+                    clear();
                     report(shard, step, limit, json);
                     process::exit(1);
                 }

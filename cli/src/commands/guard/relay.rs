@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use synward::socket::TcpStream;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::TcpStream as Backend;
@@ -63,17 +64,34 @@ impl Drop for Pair {
     }
 }
 
+/// Where connections go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    /// Longest time to accept a connection.
+    pub(super) timeout: Duration,
+    /// Longest time in which its host answers nothing on a quiet connection.
+    pub(super) silence: Duration,
+}
+
+/// Lets the kernel ask a quiet backend whether its host is still there, so that one that vanished holds no client for ever.
+/// A host that answers may be as slow as it likes: that is between it and its client.
+fn keep_alive(server: &Backend, silence: Duration) -> io::Result<()> {
+    let probes = TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 4).with_retries(2);
+    SockRef::from(server).set_tcp_keepalive(&probes)
+}
+
 /// Relays until both directions have ended; a half-close passes through. Whatever goes wrong on one side, and being
 /// cancelled, reaches the other as a reset.
 pub(super) async fn relay(
     client: TcpStream,
-    backend: SocketAddr,
-    timeout: Duration,
+    Target { address, timeout, silence }: Target,
 ) -> Result<Passed, RelayError> {
     let mut pair = Pair { client, server: None, finished: false };
-    let connected = tokio::time::timeout(timeout, Backend::connect(backend)).await;
+    let connected = tokio::time::timeout(timeout, Backend::connect(address)).await;
     let server =
         pair.server.insert(connected.map_err(|_| RelayError::Silent(timeout))?.map_err(RelayError::Connect)?);
+    keep_alive(server, silence).map_err(RelayError::Connect)?;
     // A relay must not wait for more than the peer sent.
     let _ = server.set_nodelay(true);
     let _ = pair.client.set_nodelay(true);

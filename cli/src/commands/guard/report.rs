@@ -53,6 +53,8 @@ pub(super) enum Event<'a> {
     Ended {
         accepted: u64,
         failed: u64,
+        /// Reset because the drain was over.
+        cut_off: u64,
         up: u64,
         down: u64,
     },
@@ -90,6 +92,10 @@ impl Report {
             }
             return;
         }
+        // The status has no line's end: whatever follows takes its place.
+        if self.terminal && !matches!(event, Event::Status { .. } | Event::Closed { .. }) {
+            output::raw("\r\x1b[K");
+        }
         match event {
             Event::Listening { device, address, ports, backend } => {
                 let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
@@ -113,13 +119,10 @@ impl Report {
                 }
             }
             Event::Draining { seconds } => {
-                if self.terminal {
-                    output::raw("\n");
-                }
                 output::line(format_args!("draining for at most {seconds} s; Ctrl-C again ends at once"));
             }
-            Event::Ended { accepted, failed, up, down } => output::line(format_args!(
-                "{accepted} connections, {failed} failed; {up} bytes to the backend, {down} bytes to clients"
+            Event::Ended { accepted, failed, cut_off, up, down } => output::line(format_args!(
+                "{accepted} connections, {failed} failed, {cut_off} cut off; {up} bytes to the backend, {down} bytes to clients"
             )),
         }
     }
@@ -148,10 +151,12 @@ impl Report {
         }
     }
 
-    /// The last event.
+    /// The last event, when no relay runs any more.
     pub(super) fn ended(&self) -> Event<'static> {
+        let accepted = self.accepted.load(Ordering::Relaxed);
         Event::Ended {
-            accepted: self.accepted.load(Ordering::Relaxed),
+            accepted,
+            cut_off: accepted.saturating_sub(self.finished.load(Ordering::Relaxed)),
             failed: self.failed.load(Ordering::Relaxed),
             up: self.up.load(Ordering::Relaxed),
             down: self.down.load(Ordering::Relaxed),

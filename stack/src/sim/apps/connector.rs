@@ -142,7 +142,10 @@ impl Connector {
     fn finish(&mut self, now: Instant, attempt: &Attempt, bound: Duration, started: Instant, how: Ended) {
         let &Attempt { to, kind, .. } = attempt;
         let took = match (now.since(started), how) {
-            (took, Ended::Closed(CloseReason::TimedOut { over, .. })) if took > bound + self.slack => over,
+            (
+                took,
+                Ended::Closed(CloseReason::TimedOut { over, .. } | CloseReason::WindowClosed { over }),
+            ) if took > bound + self.slack => over,
             (took, _) => took,
         };
         self.finished.push(Finished { kind, to, started, took, bound, how });

@@ -5,6 +5,7 @@ use super::super::{TcpStream, stream_io};
 use super::{reading_half, writing_half};
 use crate::shard::Failure;
 use crate::sync;
+use bytes::BufMut;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};

@@ -27,10 +27,10 @@ macro_rules! reading_half {
                 flow(self.cell().flow()).map(|flow| flow.remote.to_socket_addr())
             }
 
-            /// Waits until `interest` can be served; only reading can.
+            /// Waits until `interest` can be served; only reading can. An end counts as ready.
             ///
             /// # Errors
-            /// None: an end counts as ready.
+            /// An interest that is not in reading.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 poll_fn(|cx| stream_io::poll_ready(Some(self.cell()), None, interest, cx)).await
             }
@@ -57,6 +57,14 @@ macro_rules! reading_half {
             /// As `try_read`.
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 stream_io::try_read_vectored(self.cell(), bufs)
+            }
+
+            /// As `try_read`, into the memory that `buf` has now.
+            ///
+            /// # Errors
+            /// As `try_read`.
+            pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+                stream_io::try_read_buf(self.cell(), buf)
             }
 
             /// Waits for data and copies some of it, which stays unread.
@@ -113,10 +121,10 @@ macro_rules! writing_half {
                 flow(self.cell().flow()).map(|flow| flow.remote.to_socket_addr())
             }
 
-            /// Waits until `interest` can be served; only writing can.
+            /// Waits until `interest` can be served; only writing can. An end counts as ready.
             ///
             /// # Errors
-            /// None: an end counts as ready.
+            /// An interest that is not in writing.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 poll_fn(|cx| stream_io::poll_ready(None, Some(self.cell()), interest, cx)).await
             }

@@ -5,6 +5,7 @@ use super::super::{TcpStream, stream_io};
 use super::{reading_half, writing_half};
 use crate::shard::Failure;
 use crate::sync;
+use bytes::BufMut;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -67,6 +68,11 @@ impl OwnedWriteHalf {
     /// Both halves, where they are of two streams.
     pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
         other.reunite(self)
+    }
+
+    /// Lets the half go without a FIN: that comes when the reading half is dropped too.
+    pub fn forget(self) {
+        self.cell.forget();
     }
 
     fn cell(&self) -> &sync::WriteHalf<Failure> {

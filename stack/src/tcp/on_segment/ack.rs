@@ -32,6 +32,7 @@ impl Synchronized {
             self.challenge(common, ctx);
             return Err(Outcome::discard(Discard::TcpAckUnacceptable));
         }
+        self.take_timestamp(ctx, header);
         if ack.lt(self.snd.una) {
             // An old acknowledgment; the data of the segment counts all the same.
             if len == 0 && !header.flags.fin() {
@@ -97,6 +98,11 @@ impl Synchronized {
         snd.queue.ack(ctx.pool, data);
         snd.una = ack;
         snd.retries = 0;
+        if snd.flags.has(Flags::PROBING) && snd.wnd > 0 {
+            // The probe found the window open: what its intervals had grown to says nothing of the path (RFC 9293,
+            // Section 3.8.6.1), and a loss right after must not wait as long.
+            snd.rtt.reset_backoff();
+        }
         snd.flags.set(Flags::PROBING, false);
         snd.progress_at = Stamp::new(ctx.now);
         if snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq) {
@@ -107,8 +113,12 @@ impl Synchronized {
         } else if snd.rtt.backoffs() > 0 {
             self.sample_echo(common, ctx, header);
         }
-        if let Some(scoreboard) = common.rare.as_mut().and_then(|rare| rare.scoreboard.as_mut()) {
-            scoreboard.advance(ack);
+        if let Some(rare) = common.rare.as_mut() {
+            // The path works again: an error from before is no evidence for an end that comes later (RFC 5461, Section 2.2).
+            rare.soft_error = None;
+            if let Some(scoreboard) = rare.scoreboard.as_mut() {
+                scoreboard.advance(ack);
+            }
         }
         self.on_progress(common, ctx, acked);
         if self.snd.flight() == 0 {

@@ -7,7 +7,7 @@ mod text;
 
 use super::connection::Context;
 use super::outcome::Outcome;
-use super::stamp::Stamp;
+use super::stamp::{CoarseStamp, Stamp};
 use super::state::{Common, Flags, Synchronized};
 use super::transition::Event;
 use super::{CloseReason, timestamps};
@@ -28,11 +28,11 @@ impl Synchronized {
         if let Err(outcome) = self.check(common, ctx, header, len) {
             return outcome;
         }
-        common.heard_at = Stamp::new(ctx.now);
         let mut outcome = Outcome::NONE;
         if let Err(refused) = self.on_ack(common, ctx, header, len, &mut outcome) {
             return refused;
         }
+        common.heard_at = Stamp::new(ctx.now);
         if outcome.end.is_none() {
             if header.flags.urg() {
                 outcome.events.insert(self.on_urgent(common, ctx, header));
@@ -77,15 +77,23 @@ impl Synchronized {
         if !flags.ack() {
             return Err(Outcome::discard(Discard::TcpNoAck));
         }
-        if let Some(seen) = header.options.timestamps.filter(|_| self.snd.flags.has(Flags::TIMESTAMPS)) {
-            // RFC 7323, Section 4.3, step 2: only a segment that spans the last ACK gives the value to echo.
-            let newer = (seen.value.wrapping_sub(self.rcv.ts_recent) as i32) >= 0;
-            let old_recent = common.heard_at.age(ctx.now) >= timestamps::PAWS_IDLE;
-            if header.seq.le(self.rcv.last_ack_sent) && (newer || old_recent) {
-                self.rcv.ts_recent = seen.value;
-            }
-        }
         Ok(())
+    }
+
+    /// Takes the value to echo (RFC 7323, Section 4.3, step 2): only a segment that spans the last ACK gives it. It comes after
+    /// the check of the acknowledgment (RFC 5961, Section 5.2): a forged value would have PAWS drop whatever the peer sends.
+    #[inline]
+    fn take_timestamp(&mut self, ctx: &Context<'_>, header: &TcpHeader) {
+        let Some(seen) = header.options.timestamps.filter(|_| self.snd.flags.has(Flags::TIMESTAMPS)) else {
+            return;
+        };
+        let rcv = &mut self.rcv;
+        let newer = (seen.value.wrapping_sub(rcv.ts_recent) as i32) >= 0;
+        let old_recent = rcv.ts_recent_at.age(ctx.now) >= timestamps::PAWS_IDLE;
+        if header.seq.le(rcv.last_ack_sent) && (newer || old_recent) {
+            rcv.ts_recent = seen.value;
+            rcv.ts_recent_at = CoarseStamp::new(ctx.now);
+        }
     }
 
     #[inline]
@@ -100,7 +108,8 @@ impl Synchronized {
             // RFC 7323, Section 3.2: agreed timestamps are in every segment but RST.
             return Err(Outcome::discard(Discard::TcpMissingTimestamp));
         };
-        let age = common.heard_at.age(ctx.now);
+        // The age of the value, not of the last segment: a keep-alive of the peer is heard and leaves the value as it is.
+        let age = self.rcv.ts_recent_at.age(ctx.now);
         if timestamps::paws_reject(seen.value, self.rcv.ts_recent, age) {
             // RFC 7323, Section 5.3, R1: an ACK, and no further.
             self.answer_unacceptable(common, ctx, len);

@@ -4,9 +4,9 @@ use crate::buffer::Buf;
 use crate::tcp::connection::{Connection, Context};
 use crate::tcp::error::{CloseReason, ConnectError};
 use crate::tcp::handshake::Handshake;
-use crate::tcp::options;
 use crate::tcp::outcome::{Events, Outcome, Reset};
 use crate::tcp::state::Phase;
+use crate::tcp::{options, timestamps};
 use crate::telemetry::Discard;
 use crate::wire::TcpHeader;
 
@@ -17,46 +17,11 @@ impl Connection {
         header: &TcpHeader,
         payload: &mut Option<Buf>,
     ) -> Outcome {
+        if let Err(outcome) = self.check_syn_received(ctx, header) {
+            return outcome;
+        }
         let Phase::SynReceived(syn) = &mut self.phase else { return Outcome::NONE };
-        let flags = header.flags;
-        let window = u32::from(options::syn_window(ctx.settings.receive_window));
-        let again = flags.syn() && header.seq == syn.irs;
-        let rcv_nxt = syn.irs + 1;
-        if flags.rst() {
-            // RFC 5961, Section 3.2: exactly at RCV.NXT it counts, and the active open is refused; elsewhere in the window it is
-            // challenged.
-            return if header.seq == rcv_nxt {
-                let by = self.common.flow.remote;
-                Outcome::closed(CloseReason::Connect(ConnectError::Refused { by }))
-            } else if header.seq.in_window(rcv_nxt, window) {
-                self.challenge_syn_received(ctx, Discard::TcpResetInexact)
-            } else {
-                Outcome::discard(Discard::TcpOutOfWindow)
-            };
-        }
-        if again && !flags.ack() {
-            // The peer's SYN again: our SYN-ACK was lost.
-            syn.pending = true;
-            return Outcome::discard(Discard::TcpDuplicate);
-        }
-        if flags.syn() && !again {
-            // After an active open as in a synchronized state (RFC 9293, Section 3.10.7.4, fourth check; RFC 5961, Section 4.2).
-            return self.challenge_syn_received(ctx, Discard::TcpSynInWindow);
-        }
-        let occupied = payload.as_ref().map_or(0, Buf::len) as u32 + u32::from(flags.fin());
-        let ends = header.seq + occupied.saturating_sub(1);
-        if !again && !header.seq.in_window(rcv_nxt, window.max(1)) && !ends.in_window(rcv_nxt, window.max(1))
-        {
-            // RFC 9293, Section 3.10.7.4, first check.
-            return self.challenge_syn_received(ctx, Discard::TcpOutOfWindow);
-        }
-        if !flags.ack() {
-            return Outcome::discard(Discard::TcpNoAck);
-        }
-        if header.ack != syn.iss + 1 {
-            let outcome = Outcome::discard(Discard::TcpAckUnacceptable);
-            return outcome.with_reset(Reset::answer(header));
-        }
+        let again = header.flags.syn();
         let peer = syn.peer;
         // RFC 7323, Section 2.2: the window of a SYN or SYN-ACK is never scaled.
         let scale = if again { 0 } else { peer.window_scale.unwrap_or(0) };
@@ -92,14 +57,53 @@ impl Connection {
         outcome
     }
 
-    /// An ACK that says where we are, for a segment that goes no further (RFC 5961, Section 7, limits them).
-    #[cold]
-    fn challenge_syn_received(&mut self, ctx: &Context<'_>, discard: Discard) -> Outcome {
-        if self.common.rare_mut().may_challenge(ctx) {
-            if let Phase::SynReceived(syn) = &mut self.phase {
-                syn.ack_pending = true;
+    /// The checks up to the acknowledgment, in the order of RFC 9293, Section 3.10.7.4. What passes completes the handshake: a
+    /// segment behind the peer's SYN, or that SYN again with our acknowledgment.
+    fn check_syn_received(&mut self, ctx: &Context<'_>, header: &TcpHeader) -> Result<(), Outcome> {
+        let receive_max = self.common.receive_max(ctx.settings);
+        let Phase::SynReceived(syn) = &mut self.phase else { return Err(Outcome::NONE) };
+        let flags = header.flags;
+        let (rcv_nxt, acks) = (syn.irs + 1, flags.ack() && header.ack == syn.iss + 1);
+        let window = u32::from(options::syn_window(ctx.settings.receive_window.min(receive_max)));
+        let in_window = header.seq.in_window(rcv_nxt, window.max(1));
+        let again = flags.syn() && header.seq == syn.irs;
+        let age = ctx.now.since(syn.started_at);
+        let stamps = (syn.peer.ts_recent, header.options.timestamps);
+        let challenged = match (flags.rst(), stamps) {
+            // RFC 5961, Section 3.2: exactly at RCV.NXT. The active open is refused.
+            (true, _) if header.seq == rcv_nxt => {
+                let by = self.common.flow.remote;
+                return Err(Outcome::closed(CloseReason::Connect(ConnectError::Refused { by })));
             }
+            (true, _) if in_window => Discard::TcpResetInexact,
+            (true, _) => return Err(Outcome::discard(Discard::TcpOutOfWindow)),
+            // The peer's SYN again: our SYN-ACK was lost, or crossed it.
+            (false, _) if again && !flags.ack() => {
+                syn.pending = true;
+                return Err(Outcome::discard(Discard::TcpDuplicate));
+            }
+            (false, _) if again && acks => return Ok(()),
+            // Fourth check: after an active open as in synchronized states (RFC 5961, Section 4.2).
+            (false, _) if flags.syn() => Discard::TcpSynInWindow,
+            // RFC 7323, Sections 3.2 and 5.3, R1.
+            (false, (Some(_), None)) => return Err(Outcome::discard(Discard::TcpMissingTimestamp)),
+            (false, (Some(recent), Some(seen))) if timestamps::paws_reject(seen.value, recent, age) => {
+                Discard::TcpPaws
+            }
+            // First check: before the acknowledgment is looked at, so that an old duplicate gets an ACK and not an RST.
+            (false, _) if !in_window => Discard::TcpOutOfWindow,
+            (false, _) if !flags.ack() => return Err(Outcome::discard(Discard::TcpNoAck)),
+            (false, _) if !acks => {
+                // Fifth check.
+                let outcome = Outcome::discard(Discard::TcpAckUnacceptable);
+                return Err(outcome.with_reset(Reset::answer(header)));
+            }
+            (false, _) => return Ok(()),
+        };
+        // RFC 5961, Section 7: within the limit of this connection.
+        if self.common.rare_mut().may_challenge(ctx) {
+            syn.challenge = true;
         }
-        Outcome::discard(discard)
+        Err(Outcome::discard(challenged))
     }
 }

@@ -47,7 +47,7 @@ impl Connection {
                 peer,
                 tries: syn.tries.max(1),
                 pending: true,
-                ack_pending: false,
+                challenge: false,
                 started_at: syn.started_at,
                 retry_at: syn.retry_at.min(ctx.now + ctx.settings.initial_rto),
                 queue,

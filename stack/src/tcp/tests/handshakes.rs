@@ -220,6 +220,62 @@ fn simultaneous_opens_meet_and_data_flows() {
     }
 }
 
+/// RFC 9293, Section 3.10.7.4, for SYN-RECEIVED after an active open: the first check comes before the fifth, and the fourth is
+/// that of synchronized states (RFC 5961, Section 4.2). RFC 5961, Section 3.2: an RST that is in the window and inexact is
+/// challenged. RFC 7323, Section 5.3, R1: an old duplicate by its timestamp completes nothing.
+#[test]
+fn segments_in_the_syn_received_of_a_simultaneous_open_get_what_the_rfc_prescribes() {
+    let challenge = Some((ACK, 1001, 5001));
+    let again = Some((SYN_ACK, 1000, 5001));
+    let cases = [
+        (RST, 5001, 0, 5, None, None, TcpState::Closed),
+        (RST, 5002, 0, 5, Some(Discard::TcpResetInexact), challenge, TcpState::SynReceived),
+        (RST, 5000, 0, 5, Some(Discard::TcpOutOfWindow), None, TcpState::SynReceived),
+        (SYN, 5000, 0, 5, Some(Discard::TcpDuplicate), again, TcpState::SynReceived),
+        (SYN, 7000, 0, 5, Some(Discard::TcpSynInWindow), challenge, TcpState::SynReceived),
+        (SYN_ACK, 5000, 1002, 5, Some(Discard::TcpSynInWindow), challenge, TcpState::SynReceived),
+        (ACK, 900_000, 1001, 5, Some(Discard::TcpOutOfWindow), challenge, TcpState::SynReceived),
+        (ACK, 900_000, 1002, 5, Some(Discard::TcpOutOfWindow), challenge, TcpState::SynReceived),
+        (ACK, 5001, 1001, 4, Some(Discard::TcpPaws), challenge, TcpState::SynReceived),
+        (TcpFlags::FIN, 5001, 0, 5, Some(Discard::TcpNoAck), None, TcpState::SynReceived),
+        (SYN_ACK, 5000, 1001, 5, None, Some((ACK, 1001, 5001)), TcpState::Established),
+        (ACK, 5001, 1001, 5, None, None, TcpState::Established),
+    ];
+    let meet = || {
+        let mut side = started(&settings::Tcp::default());
+        side.drain(NOW);
+        side.input(NOW, &from_peer(SYN, 5000, 0, b""));
+        assert_eq!(side.drain(NOW)[0].header.flags, SYN_ACK);
+        side
+    };
+    for (flags, seq, ack, tsval, discard, sent, state) in cases {
+        let mut side = meet();
+        let mut segment = from_peer(flags, seq, ack, b"");
+        segment.header.options.timestamps = Some(Timestamps { value: tsval, echo: 0 });
+        assert!(side.input(NOW, &segment).is_none(), "{flags:?} {seq}");
+        let answers: Vec<_> =
+            side.drain(NOW).iter().map(|s| (s.header.flags, s.header.seq.0, s.header.ack.0)).collect();
+        assert_eq!(answers, Vec::from_iter(sent), "{flags:?} {seq} {ack}");
+        assert_eq!((side.discards.first().copied(), side.state()), (discard, state), "{flags:?} {seq} {ack}");
+    }
+    let mut side = meet();
+    let rst = side.input(NOW, &from_peer(ACK, 5001, 1002, b"")).expect("an RST");
+    assert_eq!((rst.header.flags, rst.header.seq, side.state()), (RST, SeqNum(1002), TcpState::SynReceived));
+    let mut silent = from_peer(ACK, 5001, 1001, b"");
+    silent.header.options.timestamps = None;
+    assert!(side.input(NOW, &silent).is_none() && side.drain(NOW).is_empty());
+    assert_eq!(side.discards.last(), Some(&Discard::TcpMissingTimestamp), "RFC 7323, Section 3.2");
+    // RFC 5961, Section 7.
+    let limit = settings::Tcp::default().challenge_acks as usize;
+    let forged = from_peer(RST, 5002, 0, b"");
+    let mut answered = 0;
+    for _ in 0..100 {
+        side.input(NOW, &forged);
+        answered += side.drain(NOW).len();
+    }
+    assert_eq!(answered, limit);
+}
+
 #[test]
 fn a_simultaneous_open_that_is_not_completed_times_out() {
     let settings = settings::Tcp { syn_retries: 2, ..settings::Tcp::default() };

@@ -272,6 +272,42 @@ fn old_timestamps_and_missing_ones_go_no_further() {
     );
 }
 
+/// RFC 7323, Section 5.5: what grows old is the value. A peer that only keeps the connection alive is heard all the time and never
+/// sends a segment that gives a new one.
+#[test]
+fn keep_alives_of_the_peer_do_not_keep_an_old_timestamp_young() {
+    let day = Duration::from_secs(24 * 3600);
+    let peer = PeerOptions { mss: MSS, ts_recent: Some(1000), ..PeerOptions::default() };
+    let mut solo = Solo::new(peer, &Options::default(), settings::Tcp::default());
+    for n in 1..=30_u32 {
+        solo.wait(day);
+        solo.tsval = Some((1000 + u64::from(n) * day.as_millis() as u64) as u32);
+        solo.seq -= 1;
+        let reaction = solo.give_next(ACK, b"");
+        assert_eq!((reaction.acks(), reaction.discard), (true, Some(Discard::TcpDuplicate)), "day {n}");
+        solo.seq += 1;
+    }
+    solo.give_next(ACK, b"after weeks");
+    assert_eq!(solo.side.connection.readable(), 11);
+}
+
+/// RFC 5961, Section 5.2: a segment whose acknowledgment cannot be changes nothing, not the value to echo either: PAWS would drop
+/// everything that the peer itself sends then.
+#[test]
+fn a_forged_acknowledgment_moves_no_timestamp() {
+    let peer = PeerOptions { mss: MSS, ts_recent: Some(1000), ..PeerOptions::default() };
+    let mut solo = Solo::new(peer, &Options::default(), settings::Tcp::default());
+    solo.tsval = Some(1000 + (1 << 30));
+    let mut forged = solo.segment(ACK, b"forged");
+    forged.header.ack = SeqNum(1 << 24);
+    let reaction = solo.give(&forged);
+    assert_eq!((reaction.acks(), reaction.discard), (true, Some(Discard::TcpAckUnacceptable)));
+    assert_eq!(reaction.sent[0].header.options.timestamps.map(|t| t.echo), Some(1000));
+    solo.tsval = Some(1001);
+    assert_eq!(solo.give_next(ACK, b"real").discard, None);
+    assert_eq!(solo.side.read(solo.now, 10), b"real");
+}
+
 #[test]
 fn a_gap_keeps_the_echo_at_the_last_segment_in_order() {
     let peer = PeerOptions { mss: MSS, ts_recent: Some(1000), ..PeerOptions::default() };
@@ -384,6 +420,28 @@ fn the_urgent_pointer_is_a_mark_in_the_stream() {
     assert_eq!(sent[0].header.urgent, 3, "it points behind the last urgent byte");
 }
 
+/// RFC 9293, Section 3.10.7.4, first check: with a window of zero no data is taken, and acknowledgments, URG and RST count.
+#[test]
+fn a_closed_window_of_ours_takes_acknowledgments_urgent_marks_and_resets() {
+    let mut solo = Solo::plain();
+    for len in core::iter::repeat_n(1460, 44).chain([1295]) {
+        solo.give_next(ACK, &vec![0; len]);
+        solo.seq += len as u32;
+    }
+    assert_eq!(solo.side.connection.info().expect("open").receive_window, 0);
+    solo.write(b"hello");
+    solo.ack += 5;
+    let mut probe = solo.segment(ACK.with(TcpFlags::URG), b"!");
+    probe.header.urgent = 1;
+    let reaction = solo.give(&probe);
+    assert_eq!((reaction.acks(), reaction.discard), (true, Some(Discard::TcpWindowOverrun)));
+    assert_eq!((reaction.sent[0].header.window, solo.side.connection.readable()), (0, 65535));
+    assert_eq!((solo.side.connection.send_queued(), solo.side.connection.urgent_mark()), (0, Some(65536)));
+    assert!(solo.side.events.contains(Events::URGENT));
+    solo.give_next(RST, b"");
+    assert_eq!(solo.side.end, Some(End::Closed(CloseReason::ResetByPeer)));
+}
+
 /// RFC 5927, Section 4.1; RFC 1122, Section 4.2.3.9.
 #[test]
 fn icmp_is_soft_once_established_and_counts_only_for_what_is_in_flight() {
@@ -398,6 +456,10 @@ fn icmp_is_soft_once_established_and_counts_only_for_what_is_in_flight() {
         assert_eq!(solo.side.end, None);
     }
     assert_eq!(solo.side.connection.soft_error(), Some(error));
+    // RFC 5461, Section 2.2: it tells more of a time-out. Once the path has worked again it tells nothing.
+    solo.ack += 9;
+    solo.give_next(ACK, b"");
+    assert_eq!(solo.side.connection.soft_error(), None);
 }
 
 /// RFC 5927, Section 7.2: only where it quotes what is in flight. RFC 1191, Section 6.4: it is no congestion. RFC

@@ -51,6 +51,25 @@ fn a_probe_that_the_peer_takes_counts() {
     assert_eq!(solo.give_next(ACK, b"").sent[0].data, b"aiting");
 }
 
+/// RFC 9293, Section 3.8.6.1: the intervals grow between probes of a closed window. The window update was lost, and a probe finds
+/// it open: what is sent then has the time-out of the path.
+#[test]
+fn a_probe_that_finds_the_window_open_ends_the_back_off() {
+    let mut solo = Solo::plain();
+    solo.window = 0;
+    solo.give_next(ACK, b"");
+    assert!(solo.write(&[1; 4000]).is_empty());
+    for _ in 0..6 {
+        assert_eq!(solo.fire()[0].data.len(), 1);
+        solo.give_next(ACK, b"");
+    }
+    solo.fire();
+    (solo.window, solo.ack) = (60_000, solo.ack + 1);
+    assert_eq!(solo.give_next(ACK, b"").sent.len(), 2, "two full segments");
+    let deadline = solo.side.connection.deadline().expect("something is in flight");
+    assert_eq!(deadline.since(solo.now), Duration::from_millis(200));
+}
+
 #[test]
 fn a_fin_behind_a_closed_window_is_probed_too() {
     let mut solo = Solo::plain();
@@ -87,7 +106,8 @@ fn a_window_that_stays_closed_ends_at_the_user_timeout_though_the_peer_answers()
         }
     }
     assert_eq!(solo.now.since(began), Duration::from_secs(100));
-    assert!(matches!(solo.side.end, Some(End::Closed(CloseReason::TimedOut { .. }))));
+    let expected = CloseReason::WindowClosed { over: Duration::from_secs(100) };
+    assert_eq!(solo.side.end, Some(End::Closed(expected)), "the peer answered every probe");
 }
 
 /// RFC 9293, Section 3.8.3: R2, as a count and as a time.
