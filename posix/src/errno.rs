@@ -70,6 +70,7 @@ impl Errno {
             CloseReason::Connect(error) => return Some((*error).into()),
             CloseReason::TimedOut { soft: Some(error), .. } => return Some(of_icmp(*error)),
             CloseReason::TimedOut { soft: None, .. }
+            | CloseReason::WindowClosed { .. }
             | CloseReason::KeepAlive { .. }
             | CloseReason::OrphanTimedOut => libc::ETIMEDOUT,
         }))
