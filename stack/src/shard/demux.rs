@@ -165,7 +165,9 @@ impl Shard {
         let payload_len = arrived.payload.len() as u32;
         let mut verdict = record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps);
         // Only a listener can take the tuple over; without one the record stays.
-        if matches!(verdict, TimeWaitVerdict::Reuse { .. }) && self.listeners.find(arrived.flow.local).is_none() {
+        if matches!(verdict, TimeWaitVerdict::Reuse { .. })
+            && self.listeners.find(arrived.flow.local).is_none()
+        {
             verdict = TimeWaitVerdict::Ack { restart: false };
         }
         match verdict {

@@ -218,7 +218,8 @@ impl Snd {
         let below = scoreboard.next_seg(self.una, self.nxt, rare.high_rxt, mss, threshold);
         below.map(|piece| (piece, false)).or_else(|| {
             let rescue = scoreboard.rescue(self.una, self.nxt, rare.rescue_rxt, mss);
-            rescue.map(|piece| (piece, true))
+            // What this recovery has sent again already is on its way: a second copy at once would rescue nothing.
+            rescue.filter(|piece| piece.0.ge(rare.high_rxt)).map(|piece| (piece, true))
         })
     }
 
