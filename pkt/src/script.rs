@@ -92,6 +92,8 @@ pub struct Ip {
 pub struct Segment {
     /// The control bits as on the wire; nine of them.
     pub flags: u16,
+    /// `p`: PSH may be set or not (in expectations).
+    pub any_push: bool,
     /// First sequence number.
     pub seq: u32,
     /// Bytes of payload.
@@ -195,6 +197,21 @@ impl Script {
     /// Where it is not of the language: the place, and what was expected there.
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
         crate::parser::parse(file, text).map_err(|error| error.in_file(file))
+    }
+
+    /// How long it takes at least.
+    pub fn duration(&self) -> Micros {
+        let (mut now, mut last) = (0, 0);
+        for Event { time, end, .. } in &self.events {
+            let base = now;
+            now = match time {
+                Time::Absolute(at) | Time::AbsoluteRange(at, _) => *at,
+                Time::Relative(after) | Time::RelativeRange(after, _) => base + after,
+                Time::Any => base,
+            };
+            last = last.max(now).max(end.map_or(0, |end| base + end));
+        }
+        last
     }
 
     /// The line at `pos`, trimmed.

@@ -3,7 +3,7 @@
 use crate::backend::kernel::Kernel;
 use crate::backend::stack::StackBackend;
 use crate::error::Error;
-use crate::script::Script;
+use crate::script::{Micros, Script};
 use crate::settings::Config;
 use std::fs;
 use std::io;
@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the scripts stand, from the workspace's root.
 pub const FOLDER: &str = "stack/tests/pkt";
+
+/// The longest script that the kernel is asked about.
+const LONGEST: Micros = 150_000_000;
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
@@ -78,6 +81,11 @@ pub enum KernelFailure {
 /// See [`KernelFailure`].
 pub fn on_kernel(file: &Path) -> Result<(), KernelFailure> {
     let (script, config) = load(file).map_err(KernelFailure::Differs)?;
+    let duration = script.duration();
+    if duration > LONGEST {
+        let reason = format!("it takes {} s, which is too long in real time", duration / 1_000_000);
+        return Err(KernelFailure::Unavailable(reason));
+    }
     let mut backend = Kernel::new(&config).map_err(KernelFailure::Unavailable)?;
     crate::run(&script, &config, &mut backend).map_err(KernelFailure::Differs)
 }

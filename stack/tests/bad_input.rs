@@ -174,15 +174,10 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
     let (mut wire, mut bystander) = stand();
     let live = bystander.peer;
     let combinations = [
-        TcpFlags(0),
-        FIN,
-        PSH,
-        URG,
-        FIN.with(PSH).with(URG),
         SYN.with(FIN),
         SYN.with(RST),
-        SYN.with(FIN).with(ACK),
         SYN.with(RST).with(ACK),
+        SYN.with(FIN).with(PSH).with(URG),
         TcpFlags(0xff),
         TcpFlags(0x3f),
     ];
@@ -196,6 +191,28 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
         }
     }
     assert_eq!(wire.segments(), []);
+    bystander.check(&mut wire);
+}
+
+/// RFC 9293, Sections 3.10.7.1 and 3.10.7.2: null and Xmas scans, a FIN alone: a connection and a listener drop them, and where
+/// nobody listens they are answered as any segment is.
+#[test]
+fn without_syn_rst_and_ack_only_a_closed_port_answers() {
+    let (mut wire, mut bystander) = stand();
+    let live = bystander.peer;
+    for flags in [TcpFlags(0), FIN, PSH, URG, FIN.with(PSH).with(URG)] {
+        for peer in [live, Peer::new(50_001, 80)] {
+            let fate = wire.fate(&peer.frame(&peer.header(flags), &[]));
+            assert_eq!(fate, Some(Discard::TcpNoAck), "{flags:?}");
+            assert_eq!(wire.segments(), [], "{flags:?}");
+        }
+        let peer = Peer::new(50_002, 81);
+        let fate = wire.fate(&peer.frame(&peer.header(flags), b"data"));
+        assert_eq!(fate, Some(Discard::TcpNoConnection), "{flags:?}");
+        let answer: Vec<_> =
+            wire.segments().iter().map(|sent| (sent.header.flags, sent.header.ack)).collect();
+        assert_eq!(answer, [(RST.with(ACK), peer.seq + 4 + u32::from(flags.fin()))], "{flags:?}");
+    }
     bystander.check(&mut wire);
 }
 

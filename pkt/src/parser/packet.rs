@@ -158,10 +158,10 @@ impl Parser {
     }
 
     fn segment(&mut self, way: Way) -> Result<Segment, Error> {
-        let flags = self.flags()?;
+        let (flags, any_push) = self.flags(way)?;
         let (seq, len) = self.range()?;
         let mut segment =
-            Segment { flags, seq, len, ack: None, window: None, urgent: None, options: Vec::new() };
+            Segment { flags, any_push, seq, len, ack: None, window: None, urgent: None, options: Vec::new() };
         if self.eat_word("ack") {
             segment.ack = Some(self.int("an acknowledgment number")?);
         }
@@ -177,8 +177,9 @@ impl Parser {
         Ok(segment)
     }
 
-    fn flags(&mut self) -> Result<u16, Error> {
-        let mut flags = 0;
+    /// The bits, and whether PSH may be set or not.
+    fn flags(&mut self, way: Way) -> Result<(u16, bool), Error> {
+        let (mut flags, mut any_push) = (0, false);
         let (mut some, start) = (false, self.pos());
         loop {
             let pos = self.pos();
@@ -188,12 +189,16 @@ impl Parser {
                 // No bit at all.
                 Token::Mark('-') if !some => {
                     self.at += 1;
-                    return Ok(0);
+                    return Ok((0, false));
                 }
-                _ if some => return Ok(flags),
+                _ if some => return Ok((flags, any_push)),
                 _ => return Err(self.expected("control bits, some of SFRPUEWA and `.`")),
             };
             for letter in text.chars() {
+                if letter == 'p' && way == Way::Out {
+                    any_push = true;
+                    continue;
+                }
                 let Some((_, bit)) = FLAGS.iter().find(|(known, _)| *known == letter) else {
                     let message = format!("`{letter}` is no control bit: they are SFRPUEWA and `.` for ACK");
                     return Err(Error::new(if some { pos } else { start }, message));

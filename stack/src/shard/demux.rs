@@ -10,7 +10,7 @@ use crate::buffer::{Buf, prefetch};
 use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
 use crate::tcp::{Connection, Context, Handshake, Reset};
 use crate::telemetry::Discard;
-use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions};
+use crate::wire::{FlowKey, Mac, SeqNum, TcpHeader};
 
 /// The three stores that hold the keys of the table's entries.
 pub(crate) struct Stores<'a> {
@@ -371,18 +371,8 @@ impl Shard {
     }
 
     /// Sends an RST for `flow` to a station.
-    pub(crate) fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
-        let flags = if reset.ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
-        let header = TcpHeader {
-            src_port: flow.local.port,
-            dst_port: flow.remote.port,
-            seq: reset.seq,
-            ack: reset.ack.unwrap_or_default(),
-            flags,
-            options: TcpOptions { timestamps: reset.timestamps, ..TcpOptions::default() },
-            ..TcpHeader::default()
-        };
+    fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
         self.counters.resets_sent += 1;
-        self.send_bare(flow, &header, station);
+        self.send_bare(flow, &reset.header(flow), station);
     }
 }

@@ -224,10 +224,15 @@ impl Shard {
     /// Sends a segment that belongs to no connection (RST, SYN-ACK) back to the station that its cause came from, so that
     /// an unproven peer gets no neighbour entry.
     pub(crate) fn send_bare(&mut self, flow: &FlowKey, header: &TcpHeader, station: Mac) {
+        let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
+        self.send_bare_via(flow, header, via);
+    }
+
+    /// Sends a segment without data on a known way.
+    pub(crate) fn send_bare_via(&mut self, flow: &FlowKey, header: &TcpHeader, via: Via) {
         let offload = self.capabilities.checksum_offload;
         let ttl = self.settings.ip.ttl;
         let frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
-        let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
         self.counters.segments_sent += 1;
         self.emit(frame, via);
     }
