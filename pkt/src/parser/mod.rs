@@ -11,7 +11,7 @@ use crate::lexer::{Token, tokens};
 use crate::script::{Event, Micros, Script, Setting, Time, What};
 
 pub(crate) fn parse(file: &str, text: &str) -> Result<Script, Error> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, copies: 1 };
     let (mut settings, mut events) = (Vec::new(), Vec::new());
     loop {
         let (token, pos) = parser.peek().clone();
@@ -28,17 +28,42 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Script, Error> {
                 let message = "no commands are run here: write what it sets as an option, `--name=value`";
                 return Err(Error::new(pos, message));
             }
-            _ => events.push(parser.event()?),
+            _ => {
+                parser.copies = 1;
+                let event = parser.event()?;
+                copies(event, parser.copies, &mut events);
+            }
         }
     }
     let lines = text.lines().map(str::to_owned).collect();
     Ok(Script { file: file.to_owned(), settings, events, lines })
 }
 
+/// The packet of `{name*N}` is that of N connections, one after the other and all but the first without delay.
+fn copies(event: Event, copies: u32, events: &mut Vec<Event>) {
+    if copies == 1 {
+        return events.push(event);
+    }
+    let later = match event.time {
+        Time::Relative(_) => Time::Relative(0),
+        Time::RelativeRange(from, to) => Time::RelativeRange(0, to - from),
+        other @ (Time::Absolute(_) | Time::AbsoluteRange(..) | Time::Any) => other,
+    };
+    for copy in 1..=copies {
+        let mut event = Event { time: if copy == 1 { event.time } else { later }, ..event.clone() };
+        if let What::Inject(packet) | What::Expect(packet) = &mut event.what {
+            packet.flow = format!("{}{copy}", packet.flow);
+        }
+        events.push(event);
+    }
+}
+
 /// The tokens and how many of them are taken.
 struct Parser {
     tokens: Vec<(Token, Pos)>,
     at: usize,
+    /// Of how many connections the event is that is being read.
+    copies: u32,
 }
 
 impl Parser {
@@ -250,6 +275,19 @@ mod tests {
         let Body::Tcp(segment) = &packet.body else { panic!() };
         assert_eq!((segment.flags, segment.len, segment.ack, segment.urgent), (0x19, 10, Some(2), Some(3)));
         assert_eq!(segment.options[..2], [OptionWord::Some(8), OptionWord::None(3)]);
+    }
+
+    #[test]
+    fn a_packet_of_several_connections_is_one_of_each() {
+        let events = script("+1 < {f*3} S 0:0(0) win 1\n+.1~+.5 > {f2} S. 0:0(0) ack 1").events;
+        let flow = |event: &Event| match &event.what {
+            What::Inject(packet) | What::Expect(packet) => packet.flow.clone(),
+            _ => String::new(),
+        };
+        assert_eq!(events.iter().map(flow).collect::<Vec<_>>(), ["f1", "f2", "f3", "f2"]);
+        let times: Vec<_> = events.iter().map(|event| event.time).collect();
+        assert_eq!(times[..3], [Time::Relative(1_000_000), Time::Relative(0), Time::Relative(0)]);
+        assert!(Script::parse("x.pkt", "0 < {f*0} S 0:0(0)").is_err());
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(super) enum Way {
     Out,
 }
 
+/// Connections of one line at most: the peer has so many ports.
+const COPIES: u32 = 20_000;
+
 /// Letters of control bits.
 const FLAGS: &[(char, u16)] = &[
     ('F', 0x01),
@@ -68,6 +71,13 @@ impl Parser {
         let mut flow = String::new();
         if self.eat('{') {
             flow = self.word("a connection's name")?;
+            if self.eat('*') {
+                let pos = self.pos();
+                self.copies = self.int("a number of connections")?;
+                if !(1..=COPIES).contains(&self.copies) {
+                    return Err(Error::new(pos, format!("from 1 to {COPIES} connections")));
+                }
+            }
             self.need('}')?;
         }
         let (ip, mut quoted) = self.ip_fields()?;

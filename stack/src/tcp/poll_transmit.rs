@@ -272,6 +272,8 @@ impl Synchronized {
                 self.snd.flags.set(Flags::HEAD, false);
                 rare.retransmitted_at = Some(ctx.now);
                 rare.high_rxt = rare.high_rxt.max(end);
+                // RFC 6675, Section 5, step 4.3: no rescue before this one is acknowledged.
+                rare.rescue_rxt = rare.rescue_rxt.or(Some(end));
             }
             Again::Lost => rare.high_rxt = rare.high_rxt.max(end),
             Again::Rescue => rare.rescue_rxt = rare.recovery_point,

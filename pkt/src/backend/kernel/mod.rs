@@ -21,6 +21,9 @@ const INTERFACE: &str = "tun0";
 /// How far the kernel's packets may be from a script's times: its timers are coarse, and the machine has other work.
 const TOLERANCE: Micros = 15_000;
 
+/// Longest wait at once: the kernel may be late by a share of it, which is large for a process of low priority.
+const NAP: Duration = Duration::from_millis(100);
+
 /// The kernel.
 #[derive(Debug)]
 pub struct Kernel {
@@ -61,7 +64,7 @@ impl Kernel {
     fn read(&mut self, until: Micros) -> io::Result<()> {
         let rest = Duration::from_micros(until.saturating_sub(self.now()));
         // While a call waits in its thread, its end is looked for now and then.
-        let nap = if self.pending.is_some() { rest.min(Duration::from_millis(1)) } else { rest };
+        let nap = rest.min(if self.pending.is_some() { Duration::from_millis(1) } else { NAP });
         if !sys::wait_readable(self.tun.as_fd(), nap)? {
             return Ok(());
         }
