@@ -14,14 +14,29 @@ impl Shard {
     /// Whether more is due than the budget allowed.
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
-        let now = self.now;
-        if self.neighbors.is_due(now) {
-            self.expire_neighbors(&mut budget);
-        }
-        if self.admission.is_due(now) {
-            self.expire_half_open(&mut budget);
+        // Most turns find nothing due in any part.
+        let parts = self.now >= self.parts_due_at || self.is_a_part_touched();
+        if parts {
+            self.expire_first_parts(&mut budget);
         }
         self.expire_connections(&mut budget);
+        if parts {
+            self.expire_other_parts();
+        }
+        budget == 0
+    }
+
+    fn expire_first_parts(&mut self, budget: &mut u32) {
+        if self.neighbors.is_due(self.now) {
+            self.expire_neighbors(budget);
+        }
+        if self.admission.is_due(self.now) {
+            self.expire_half_open(budget);
+        }
+    }
+
+    fn expire_other_parts(&mut self) {
+        let now = self.now;
         if self.time_wait.is_due(now) {
             self.expire_time_wait();
         }
@@ -34,7 +49,6 @@ impl Shard {
         if self.routes.is_due(now) {
             self.routes.expire(now);
         }
-        budget == 0
     }
 
     fn expire_connections(&mut self, budget: &mut u32) {
