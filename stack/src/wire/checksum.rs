@@ -142,9 +142,12 @@ pub(super) fn sum_words(bytes: &[u8]) -> u32 {
         total = lanes.iter().fold(0, |sum, lane| sum + u64::from(fold_to_32(*lane)));
     }
     while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        total += halves(u64::from_ne_bytes(*word));
+        // The carry goes around at 64 bits too: 2⁶⁴ ≡ 1 modulo 65 535.
+        let (sum, carry) = total.overflowing_add(u64::from_ne_bytes(*word));
+        total = sum + u64::from(carry);
         rest = after;
     }
+    total = halves(total);
     if let Some((word, after)) = rest.split_first_chunk::<4>() {
         total += u64::from(u32::from_ne_bytes(*word));
         rest = after;
