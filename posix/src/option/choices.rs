@@ -105,6 +105,7 @@ impl Choices {
             max_segment: self.max_segment,
             traffic_class: self.traffic_class,
             may_fragment: self.may_fragment,
+            tally: true,
         }
     }
 }

@@ -86,6 +86,9 @@ impl Common {
         rare.max_segment = options.max_segment;
         rare.traffic_class = options.traffic_class;
         rare.may_fragment = options.may_fragment;
+        if options.tally {
+            rare.tally.get_or_insert_default();
+        }
         rare.keepalive = options.keepalive.then(|| keepalive::start(options.keepalive_times, settings, now));
     }
 }
@@ -349,6 +352,7 @@ impl Connection {
             max_segment: rare.and_then(|rare| rare.max_segment),
             traffic_class: rare.map_or(0, |rare| rare.traffic_class),
             may_fragment: rare.is_some_and(|rare| rare.may_fragment),
+            tally: rare.is_some_and(|rare| rare.tally.is_some()),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Options {
     pub max_segment: Option<u16>,
     /// The byte of DSCP (RFC 2474, Section 3) of every packet; its lower two bits belong to ECN.
     pub traffic_class: u8,
+    /// Keep the counts of [`super::Tally`]; what was counted stays until the connection ends.
+    pub tally: bool,
     /// Packets may be cut on the way: no DF, whatever the settings say.
     pub may_fragment: bool,
 }
