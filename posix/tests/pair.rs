@@ -1,4 +1,5 @@
 //! Two hosts on one link, each behind the socket calls, in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 use synward::base::{Instant, Secrets};
