@@ -1,5 +1,6 @@
 //! Loads the shared object as packetdrill does and plays a script through its functions: handshake, data, a blocking accept on a
 //! second thread, `TCP_INFO` through the preloaded `getsockopt`.
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
     reason = "every call here is one of C's, with the arguments C would give"

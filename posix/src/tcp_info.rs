@@ -130,6 +130,19 @@ fn fill(layout: &mut Layout, info: &Info) {
     layout.u32(84, info.announced_mss);
     layout.u32(88, info.reordering);
     layout.u32(100, u32::try_from(info.retransmitted).unwrap_or(u32::MAX));
+    if let Some(tally) = &info.tally {
+        let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        layout.u64(120, tally.bytes_acked);
+        layout.u64(128, tally.bytes_received);
+        layout.u32(136, word(tally.segments_out));
+        layout.u32(140, word(tally.segments_in));
+        layout.u32(152, word(tally.data_segments_in));
+        layout.u32(156, word(tally.data_segments_out));
+        // Linux counts the SYN or SYN-ACK as a delivery.
+        layout.u32(192, word(tally.delivered + 1));
+        layout.u64(200, tally.bytes_sent);
+        layout.u64(208, tally.bytes_resent);
+    }
     layout.u32(144, info.unsent);
     layout.micros(148, info.min_rtt);
     layout.u32(228, info.send_window);

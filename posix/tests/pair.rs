@@ -1,4 +1,5 @@
 //! Two hosts on one link, each behind the socket calls, in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 use synward::base::{Instant, Secrets};
@@ -348,6 +349,17 @@ fn tcp_info_has_linux_layout_and_units() {
     let info = look(&mut pair.client, client);
     assert_eq!((info[1], word(&info, 80)), (4, 1), "loss, one segment");
     assert!(word(&info, 100) > 0 && info[2] > 0);
+    let long = |bytes: &[u8], at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+    assert_eq!(
+        (long(&info, 120), long(&info, 200) - long(&info, 208)),
+        (0, 2896),
+        "bytes acked; bytes sent once"
+    );
+    pair.cut = false;
+    pair.run(Duration::from_secs(10));
+    let (sent, received) = (look(&mut pair.client, client), look(&mut pair.server, accepted));
+    assert_eq!((long(&sent, 120), long(&received, 128)), (3000, 3000), "bytes acked, bytes received");
+    assert!(word(&sent, 192) >= 4 && word(&received, 152) >= 3, "delivered with the SYN, segments with data");
     pair.server.close(accepted).unwrap();
 }
 

@@ -138,9 +138,8 @@ pub(super) unsafe extern "C" fn recvmsg(
     // SAFETY: the tool gives a message or null.
     let Some(header) = (unsafe { place(msg) }) else { return answer(Err(Errno(libc::EFAULT))) };
     // SAFETY: the tool gives back its `userdata`, and the buffers that the message names.
-    let message = unsafe {
-        receive_vectors(instance(user), fd, vectors(header.msg_iov, header.msg_iovlen as usize), flags)
-    };
+    let message =
+        unsafe { receive_vectors(instance(user), fd, vectors(header.msg_iov, header.msg_iovlen), flags) };
     if let Ok(message) = &message {
         header.msg_namelen = 0;
         header.msg_flags = 0;
@@ -238,7 +237,7 @@ pub(super) unsafe extern "C" fn sendmsg(
     let Some(header) = (unsafe { msg.as_ref() }) else { return answer(Err(Errno(libc::EFAULT))) };
     // SAFETY: the tool gives back its `userdata`, and the buffers that the message names.
     let (instance, all) = unsafe {
-        let vectors = vectors(header.msg_iov, header.msg_iovlen as usize);
+        let vectors = vectors(header.msg_iov, header.msg_iovlen);
         (instance(user), vectors.and_then(|vectors| gather(vectors)))
     };
     answer(transmit(instance, fd, all.as_deref().map_err(|errno| *errno), flags))

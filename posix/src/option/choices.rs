@@ -113,6 +113,7 @@ impl Choices {
             traffic_class: self.traffic_class,
             ttl: self.ttl,
             may_fragment: self.may_fragment,
+            tally: true,
         }
     }
 }

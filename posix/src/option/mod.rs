@@ -17,13 +17,16 @@ use crate::stop::fail;
 use synward::buffer::Device;
 use value::Reply;
 
+type Getter<D> = fn(&mut Sockets<D>, Fd) -> Result<Reply, Errno>;
+type Setter<D> = fn(&mut Sockets<D>, Fd, &[u8]) -> Result<(), Errno>;
+
 /// One option.
 struct Row<D: 'static> {
     name: i32,
     /// Its value in C's layout.
-    get: fn(&mut Sockets<D>, Fd) -> Result<Reply, Errno>,
+    get: Getter<D>,
     /// Takes a value in C's layout; `None`: it cannot be set.
-    set: Option<fn(&mut Sockets<D>, Fd, &[u8]) -> Result<(), Errno>>,
+    set: Option<Setter<D>>,
 }
 
 impl<D: Device + 'static> Sockets<D> {

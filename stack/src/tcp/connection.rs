@@ -86,6 +86,9 @@ impl Common {
         rare.max_segment = options.max_segment;
         rare.quickack = options.quickack;
         rare.packet = options.packet_options();
+        if options.tally {
+            rare.tally.get_or_insert_default();
+        }
         rare.keepalive = options.keepalive.then(|| keepalive::start(options.keepalive_times, settings, now));
     }
 }
@@ -358,6 +361,7 @@ impl Connection {
             traffic_class: packet.traffic_class,
             ttl: packet.ttl,
             may_fragment: packet.may_fragment,
+            tally: rare.is_some_and(|rare| rare.tally.is_some()),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What can be known of a connection, in the manner of Linux' TCP_INFO.
 
-use super::TcpState;
 use super::connection::Connection;
 use super::state::{Flags, Mode, Phase, Timer};
+use super::{Tally, TcpState};
 use core::time::Duration;
 
 /// How far the repair of losses is.
@@ -67,6 +67,8 @@ pub struct Info {
     pub recovering: bool,
     /// Segments retransmitted since the beginning.
     pub retransmitted: u64,
+    /// Counts over its life, where [`super::Options::tally`] asked for them.
+    pub tally: Option<Tally>,
     /// The largest segment that we announced.
     pub announced_mss: u32,
     /// The largest segment that the peer has sent.
@@ -104,6 +106,7 @@ impl Connection {
             lost: s.snd.lost(&self.common),
             sent_again,
             repair,
+            tally: rare.and_then(|rare| rare.tally.as_deref()).copied(),
             announced_mss: u32::from(self.common.our_mss),
             receive_mss: u32::from(s.rcv.mss),
             probing: s.snd.timer == Timer::Persist,

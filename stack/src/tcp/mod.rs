@@ -27,6 +27,7 @@ pub mod sack;
 mod stamp;
 pub mod state;
 mod syn_sent;
+mod tally;
 #[cfg(test)]
 mod tests;
 pub mod time_wait;
@@ -45,3 +46,4 @@ pub use options::{KeepaliveTimes, Options, PacketOptions};
 pub use outcome::{End, Events, Outcome, Outgoing, Reset};
 pub use state::TcpState;
 pub use syn_sent::connect_bound;
+pub use tally::Tally;

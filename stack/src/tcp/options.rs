@@ -55,6 +55,8 @@ pub struct Options {
     pub traffic_class: u8,
     /// The time to live of every packet.
     pub ttl: Option<u8>,
+    /// Keep the counts of [`super::Tally`]; what was counted stays until the connection ends.
+    pub tally: bool,
     /// Packets may be cut on the way: no DF, whatever the settings say.
     pub may_fragment: bool,
 }

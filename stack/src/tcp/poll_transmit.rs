@@ -247,6 +247,9 @@ impl Synchronized {
         }
         let out = self.emit(common, ctx, seq, len, next);
         self.flushed(common);
+        if let Some(tally) = common.tally() {
+            tally.on_sent(&out, matches!(next, Next::Again(..)));
+        }
         Some(out)
     }
 

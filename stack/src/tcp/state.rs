@@ -8,6 +8,7 @@ use super::reassembly::Reassembly;
 use super::rtt::Rtt;
 use super::sack::Scoreboard;
 use super::stamp::{CoarseStamp, Stamp};
+use super::tally::Tally;
 use crate::base::Instant;
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::wire::{FlowKey, SeqNum};
@@ -138,6 +139,7 @@ pub(super) struct Rare {
     /// What is queued goes out all the same.
     pub(super) flush: bool,
     pub(super) max_segment: Option<u16>,
+    pub(super) tally: Option<Box<Tally>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
     /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.

@@ -48,6 +48,9 @@ impl Synchronized {
             } else {
                 0
             };
+        if let Some(tally) = common.tally().filter(|_| sacked > 0) {
+            tally.on_acked(0, sacked, u32::from(self.snd.mss));
+        }
         let old_window = self.snd.wnd;
         self.update_window(header);
         if ack != self.snd.una {
@@ -126,6 +129,9 @@ impl Synchronized {
             if let Some(scoreboard) = rare.scoreboard.as_mut() {
                 scoreboard.advance(ack);
             }
+        }
+        if let Some(tally) = common.tally() {
+            tally.on_acked(data, acked.saturating_sub(known), u32::from(self.snd.mss));
         }
         self.on_progress(common, ctx, acked, known);
         if round {
