@@ -7,7 +7,7 @@ use crate::socket::Phase;
 use crate::sockets::Sockets;
 use core::time::Duration;
 use synward::buffer::Device;
-use synward::tcp::{Info, TcpState};
+use synward::tcp::{Info, Repair, TcpState};
 
 /// Bytes of the structure.
 pub const LEN: usize = 280;
@@ -91,11 +91,24 @@ fn segments(bytes: u32, mss: u32) -> u32 {
     bytes.div_ceil(mss.max(1))
 }
 
+/// The number of the congestion state.
+const fn repair_number(repair: Repair) -> u8 {
+    match repair {
+        Repair::None => 0,
+        Repair::Doubt => 1,
+        Repair::Fast => 3,
+        Repair::TimedOut => 4,
+    }
+}
+
 fn fill(layout: &mut Layout, info: &Info) {
     let mss = info.send_mss.max(1);
-    layout.u8(1, if info.recovering { 3 } else { 0 });
-    layout.u8(2, u8::try_from(info.retries).unwrap_or(u8::MAX));
-    layout.u8(4, u8::try_from(info.retries).unwrap_or(u8::MAX));
+    let byte = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
+    layout.u8(1, repair_number(info.repair));
+    let (retransmits, probes) = if info.probing { (0, info.retries) } else { (info.retries, 0) };
+    layout.u8(2, byte(retransmits));
+    layout.u8(3, byte(probes));
+    layout.u8(4, byte(info.backoffs));
     let options = u8::from(info.timestamps) | u8::from(info.sack) << 1;
     let (theirs, ours) = info.window_scale;
     let scaled = if theirs > 0 || ours > 0 { 4 } else { 0 };
@@ -103,13 +116,33 @@ fn fill(layout: &mut Layout, info: &Info) {
     layout.u8(6, (theirs & 15) | ours << 4);
     layout.micros(8, Some(info.rto));
     layout.u32(16, mss);
+    layout.u32(20, info.receive_mss);
     layout.u32(24, segments(info.in_flight, mss));
+    layout.u32(28, segments(info.sacked, mss));
+    layout.u32(32, segments(info.lost, mss));
+    layout.u32(36, segments(info.sent_again, mss));
+    layout.u32(64, info.receive_buffer);
     layout.micros(68, info.rtt);
     layout.micros(72, info.rtt_var);
     let threshold = if info.ssthresh == u32::MAX { NO_THRESHOLD } else { info.ssthresh / mss };
     layout.u32(76, threshold);
     layout.u32(80, info.cwnd / mss);
+    layout.u32(84, info.announced_mss);
+    layout.u32(88, info.reordering);
     layout.u32(100, u32::try_from(info.retransmitted).unwrap_or(u32::MAX));
+    if let Some(tally) = &info.tally {
+        let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        layout.u64(120, tally.bytes_acked);
+        layout.u64(128, tally.bytes_received);
+        layout.u32(136, word(tally.segments_out));
+        layout.u32(140, word(tally.segments_in));
+        layout.u32(152, word(tally.data_segments_in));
+        layout.u32(156, word(tally.data_segments_out));
+        // Linux counts the SYN or SYN-ACK as a delivery.
+        layout.u32(192, word(tally.delivered + 1));
+        layout.u64(200, tally.bytes_sent);
+        layout.u64(208, tally.bytes_resent);
+    }
     layout.u32(144, info.unsent);
     layout.micros(148, info.min_rtt);
     layout.u32(228, info.send_window);

@@ -293,7 +293,10 @@ fn is_right(wait: Wait, event: &Event) -> bool {
         }
         Event::Closed(_, reason) => match wait.operation() {
             Operation::KeepAlive => matches!(reason, CloseReason::KeepAlive { .. }),
-            Operation::WriteZeroWindow => matches!(reason, CloseReason::WindowClosed { .. }),
+            // By how the window was probed: with answers the window is at fault, without any the peer.
+            Operation::WriteZeroWindow => {
+                matches!(reason, CloseReason::WindowClosed { .. } | CloseReason::TimedOut { .. })
+            }
             _ => matches!(reason, CloseReason::TimedOut { .. }),
         },
         _ => false,

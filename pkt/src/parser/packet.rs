@@ -31,8 +31,11 @@ const FLAGS: &[(char, u16)] = &[
     ('A', 0x100),
 ];
 
+/// A name with its number.
+type Named = (&'static str, u8);
+
 /// Names of ICMP types, with the names of their codes.
-pub(crate) const ICMP: &[(&str, u8, &[(&str, u8)])] = &[
+pub(crate) const ICMP: &[(&str, u8, &[Named])] = &[
     ("echo_reply", 0, &[]),
     (
         "unreachable",

@@ -44,14 +44,18 @@ impl<D: Device> Sockets<D> {
             socket.take_error()?;
             return fail(libc::EPIPE);
         }
-        let urgent = flags & libc::MSG_OOB != 0;
+        let (urgent, more) = (flags & libc::MSG_OOB != 0, flags & libc::MSG_MORE != 0);
         let mut done = 0;
         let result = loop {
             let rest = bytes.get(done..).unwrap_or_default();
             if rest.is_empty() {
                 break Ok(());
             }
-            let written = if urgent { self.host.write_urgent(id, rest) } else { self.host.write(id, rest) };
+            let written = match (urgent, more) {
+                (true, _) => self.host.write_urgent(id, rest),
+                (false, true) => self.host.write_more(id, rest),
+                (false, false) => self.host.write(id, rest),
+            };
             match written {
                 Ok(n) => done += n,
                 Err(error) => break Err(error),

@@ -38,6 +38,12 @@ pub(crate) struct Choices {
     pub(crate) keepalive_probes: Option<u32>,
     pub(crate) nodelay: bool,
     pub(crate) user_timeout: Option<Duration>,
+    pub(crate) cork: bool,
+    /// `TCP_MAXSEG`.
+    pub(crate) max_segment: Option<u16>,
+    pub(crate) traffic_class: u8,
+    /// `IP_MTU_DISCOVER`: whether packets may be cut.
+    pub(crate) may_fragment: bool,
     /// `TCP_INQ`.
     pub(crate) tell_left: bool,
 }
@@ -64,6 +70,10 @@ impl Default for Choices {
             keepalive_probes: None,
             nodelay: false,
             user_timeout: None,
+            cork: false,
+            max_segment: None,
+            traffic_class: 0,
+            may_fragment: false,
             tell_left: false,
         }
     }
@@ -91,6 +101,11 @@ impl Choices {
             linger: self.linger,
             receive_window_max: self.receive_buffer.map(|size| size.asked.max(LEAST_BUFFER)),
             send_buffer_max: self.send_buffer.map(|size| size.asked.max(LEAST_BUFFER)),
+            cork: self.cork,
+            max_segment: self.max_segment,
+            traffic_class: self.traffic_class,
+            may_fragment: self.may_fragment,
+            tally: true,
         }
     }
 }

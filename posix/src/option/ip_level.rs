@@ -2,13 +2,29 @@
 
 use super::Row;
 use super::value::{self, Reply};
+use crate::errno::Errno;
 use crate::stop::fail;
 use synward::buffer::Device;
 
 /// `IP_PMTUDISC_WANT`: what the stack does where its setting is on.
 const PMTUDISC_WANT: i32 = 1;
-/// `IP_PMTUDISC_DONT`.
+/// `IP_PMTUDISC_DONT`: no DF.
 const PMTUDISC_DONT: i32 = 0;
+/// `IP_PMTUDISC_DO`.
+const PMTUDISC_DO: i32 = 2;
+/// `IP_PMTUDISC_PROBE` and what follows.
+const PMTUDISC_PROBE: i32 = 3;
+const PMTUDISC_OMIT: i32 = 5;
+/// The bits of ECN in the traffic class.
+const ECN: u8 = 3;
+
+/// Options of this level may be given as one byte.
+fn byte_or_int(value: &[u8]) -> Result<i32, Errno> {
+    match *value {
+        [byte] | [byte, _] | [byte, _, _] => Ok(i32::from(byte)),
+        _ => value::int(value),
+    }
+}
 
 struct Table<D>(core::marker::PhantomData<D>);
 
@@ -20,19 +36,33 @@ impl<D: Device + 'static> Table<D> {
             set: None,
         },
         Row {
+            name: libc::IP_TOS,
+            get: |sockets, fd| Ok(Reply::Int(i32::from(sockets.table.socket(fd)?.choices.traffic_class))),
+            set: Some(|sockets, fd, value| {
+                // RFC 3168, Section 5: the lower two bits are the stack's own.
+                let class = byte_or_int(value)? as u8 & !ECN;
+                sockets.table.socket_mut(fd)?.choices.traffic_class = class;
+                Ok(())
+            }),
+        },
+        Row {
             name: libc::IP_MTU_DISCOVER,
-            get: |sockets, _| {
-                let on = sockets.host.settings().ip.pmtu_discovery;
-                Ok(Reply::Int(if on { PMTUDISC_WANT } else { PMTUDISC_DONT }))
+            get: |sockets, fd| {
+                let whole = sockets.host.settings().ip.pmtu_discovery
+                    && !sockets.table.socket(fd)?.choices.may_fragment;
+                Ok(Reply::Int(if whole { PMTUDISC_WANT } else { PMTUDISC_DONT }))
             },
-            set: Some(|sockets, _, value| {
-                // What the whole stack does anyway can be asked for, and nothing else.
-                let on = sockets.host.settings().ip.pmtu_discovery;
-                match value::int(value)? {
-                    PMTUDISC_WANT if on => Ok(()),
-                    PMTUDISC_DONT if !on => Ok(()),
-                    _ => fail(libc::ENOPROTOOPT),
-                }
+            set: Some(|sockets, fd, value| {
+                let may_fragment = match byte_or_int(value)? {
+                    PMTUDISC_DONT => true,
+                    // "Do" differs only for datagrams larger than the path, which a stream never sends.
+                    PMTUDISC_WANT | PMTUDISC_DO => false,
+                    // To ignore what paths say is nothing that this stack does.
+                    PMTUDISC_PROBE..=PMTUDISC_OMIT => return fail(libc::EOPNOTSUPP),
+                    _ => return fail(libc::EINVAL),
+                };
+                sockets.table.socket_mut(fd)?.choices.may_fragment = may_fragment;
+                Ok(())
             }),
         },
     ];

@@ -11,18 +11,22 @@ pub(crate) use choices::Choices;
 
 use crate::descriptors::Fd;
 use crate::errno::Errno;
+use crate::socket::Phase;
 use crate::sockets::Sockets;
 use crate::stop::fail;
 use synward::buffer::Device;
 use value::Reply;
 
+type Getter<D> = fn(&mut Sockets<D>, Fd) -> Result<Reply, Errno>;
+type Setter<D> = fn(&mut Sockets<D>, Fd, &[u8]) -> Result<(), Errno>;
+
 /// One option.
 struct Row<D: 'static> {
     name: i32,
     /// Its value in C's layout.
-    get: fn(&mut Sockets<D>, Fd) -> Result<Reply, Errno>,
+    get: Getter<D>,
     /// Takes a value in C's layout; `None`: it cannot be set.
-    set: Option<fn(&mut Sockets<D>, Fd, &[u8]) -> Result<(), Errno>>,
+    set: Option<Setter<D>>,
 }
 
 impl<D: Device + 'static> Sockets<D> {
@@ -57,8 +61,11 @@ impl<D: Device + 'static> Sockets<D> {
     /// Hands the choices of `fd` to its connection.
     fn apply(&mut self, fd: Fd) -> Result<(), Errno> {
         let socket = self.table.socket(fd)?;
+        let options = socket.choices.for_stack();
+        if let Phase::Listening(id) = socket.phase {
+            self.host.set_listener_options(id, &options);
+        }
         if let Some(id) = socket.connection() {
-            let options = socket.choices.for_stack();
             // A connection that has ended has no use for them.
             let _ = self.host.set_options(id, &options);
             self.turn();

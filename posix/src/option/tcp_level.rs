@@ -11,6 +11,11 @@ use synward::buffer::Device;
 
 /// `TCP_INQ`: `recvmsg` tells how many bytes are left.
 const TCP_INQ: i32 = 36;
+/// The segment size before there is a connection (RFC 9293, Section 3.7.1).
+const DEFAULT_MSS: u32 = 536;
+/// Segment sizes that can be asked for.
+const MAXSEG: core::ops::RangeInclusive<u16> = 88..=32_767;
+const EINVAL: Errno = Errno(libc::EINVAL);
 /// Largest time of keep-alive, in seconds, and most probes.
 const KEEPALIVE_MAX: i32 = 32_767;
 const PROBES_MAX: i32 = 127;
@@ -42,7 +47,41 @@ impl<D: Device + 'static> Table<D> {
             name: libc::TCP_NODELAY,
             get: |sockets, fd| Ok(Reply::flag(sockets.table.socket(fd)?.choices.nodelay)),
             set: Some(|sockets, fd, value| {
-                sockets.table.socket_mut(fd)?.choices.nodelay = value::flag(value)?;
+                let on = value::flag(value)?;
+                let socket = sockets.table.socket_mut(fd)?;
+                socket.choices.nodelay = on;
+                // Each time that it is asked for, what waits goes out, whatever it waits for.
+                if let Some(id) = socket.connection().filter(|_| on) {
+                    let _ = sockets.host.flush(id);
+                }
+                Ok(())
+            }),
+        },
+        Row {
+            name: libc::TCP_CORK,
+            get: |sockets, fd| Ok(Reply::flag(sockets.table.socket(fd)?.choices.cork)),
+            set: Some(|sockets, fd, value| {
+                sockets.table.socket_mut(fd)?.choices.cork = value::flag(value)?;
+                Ok(())
+            }),
+        },
+        Row {
+            name: libc::TCP_MAXSEG,
+            get: |sockets, fd| {
+                let socket = sockets.table.socket(fd)?;
+                let own = socket.choices.max_segment.map_or(DEFAULT_MSS, u32::from);
+                let info = socket.connection().and_then(|id| sockets.host.info(id));
+                // The connection's own, options taken off, once there is one.
+                Ok(Reply::count(u64::from(info.map_or(own, |info| info.send_mss))))
+            },
+            set: Some(|sockets, fd, value| {
+                let own = match value::int(value)? {
+                    0 => None,
+                    size => {
+                        Some(u16::try_from(size).ok().filter(|size| MAXSEG.contains(size)).ok_or(EINVAL)?)
+                    }
+                };
+                sockets.table.socket_mut(fd)?.choices.max_segment = own;
                 Ok(())
             }),
         },

@@ -248,6 +248,7 @@ mod tests {
         assert_eq!(into[0].data()[12..14], [8, 0]);
     }
 
+    /// RFC 5227, Section 3: an announcement asks for the sender's own address.
     #[test]
     fn each_request_is_answered_and_an_announcement_is_not() {
         let (mut device, mut pool) = (Datagrams::new(DatagramOptions::default()), Pool::new(1 << 20));

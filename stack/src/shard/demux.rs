@@ -248,7 +248,7 @@ impl Shard {
     }
 
     fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, before: Before) {
-        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let path_mss = self.mss_to(arrived.flow.remote.addr);
         let found = self.listeners.find(arrived.flow.local);
         let Some((id, listener)) =
             found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
@@ -261,7 +261,7 @@ impl Shard {
             seq: arrived.header.seq,
             options: arrived.header.options,
             reply_mac: arrived.station,
-            our_mss,
+            our_mss: listener.options.announced_mss(path_mss),
         };
         self.counters.syns_received += 1;
         let (existing, min_iss) = match before {
@@ -305,8 +305,9 @@ impl Shard {
         handshake: &Handshake,
         arrived: Arrived<'_>,
     ) {
-        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let path_mss = self.mss_to(arrived.flow.remote.addr);
         let Some(owner) = self.listeners.get(listener) else { return self.pool.put(arrived.payload) };
+        let our_mss = owner.options.announced_mss(path_mss);
         let connection =
             Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
         // Both callers looked for room before admission gave its place up.

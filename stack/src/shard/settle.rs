@@ -88,13 +88,15 @@ impl Shard {
         }
     }
 
-    /// The way that a last segment to `remote` goes; where its neighbour is not known (a peer that was accepted and never sent
-    /// anything) the segment waits for it.
+    /// The way that a last segment to `remote` goes. To a peer that was accepted and never sent anything the neighbour is not known
+    /// yet, and the segment waits for it; for one that has gone silent it does not.
     fn way(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Via> {
         if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
             return Some(Via::Station(mac));
         }
-        self.resolve(remote).map(|(via, _)| via)
+        let (via, _) = self.resolve(remote)?;
+        let lost = hop.is_some() && matches!(via, Via::Pending(_));
+        (!lost).then_some(via)
     }
 
     /// The connection is over for the protocol.

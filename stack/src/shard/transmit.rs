@@ -70,7 +70,9 @@ impl Shard {
             }
         }
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
-        let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
+        let (traffic_class, may_fragment) =
+            self.connections.at(index).map_or((0, false), |slot| slot.connection.packet_options());
+        let whole = !may_fragment && self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
@@ -82,7 +84,7 @@ impl Shard {
             };
             let super_segment = match (self.capabilities.segmentation, via) {
                 // Cut here, as far as the budget goes. A packet that routers may cut needs an identification of its own.
-                (0, Via::Station(_)) if whole => {
+                (0, Via::Station(_)) if whole && traffic_class == 0 => {
                     slot.connection.segment_size() * (most - sent).min(train::SEGMENTS)
                 }
                 (0, _) => 0,
@@ -107,6 +109,9 @@ impl Shard {
                 outgoing.segment_size,
                 self.settings.ip.ttl,
             );
+            if traffic_class != 0 {
+                mark(&mut frame, traffic_class);
+            }
             if !whole {
                 let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
                 let_be_cut(&mut frame, identification);
@@ -243,6 +248,14 @@ impl Shard {
 fn let_be_cut(frame: &mut Buf, identification: u16) {
     let Ok(view) = Ipv4View::parse(frame.data()) else { return };
     let header = Ipv4Header { dont_fragment: false, identification, ..view.header() };
+    header.write(frame.data_mut());
+}
+
+/// Gives the IPv4 packet in `frame` its traffic class (RFC 2474, Section 3).
+#[cold]
+fn mark(frame: &mut Buf, traffic_class: u8) {
+    let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+    let header = Ipv4Header { traffic_class, ..view.header() };
     header.write(frame.data_mut());
 }
 

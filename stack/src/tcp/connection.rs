@@ -82,6 +82,13 @@ impl Common {
         rare.linger = options.linger;
         rare.receive_window_max = options.receive_window_max;
         rare.send_buffer_max = options.send_buffer_max;
+        rare.cork = options.cork;
+        rare.max_segment = options.max_segment;
+        rare.traffic_class = options.traffic_class;
+        rare.may_fragment = options.may_fragment;
+        if options.tally {
+            rare.tally.get_or_insert_default();
+        }
         rare.keepalive = options.keepalive.then(|| keepalive::start(options.keepalive_times, settings, now));
     }
 }
@@ -305,9 +312,27 @@ impl Connection {
 
     /// Changes what the application chose, at any time.
     pub fn set_options(&mut self, ctx: &mut Context<'_>, options: &Options) {
-        if !matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
-            self.common.apply(options, ctx.settings, ctx.now);
+        if matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
+            return;
         }
+        let was_corked = self.common.is_corked();
+        self.common.apply(options, ctx.settings, ctx.now);
+        if was_corked && !self.common.is_corked() {
+            self.flush();
+        }
+    }
+
+    /// Sends what is queued now, also what was held back; `nodelay` alone is for what comes later.
+    pub fn flush(&mut self) {
+        if let Phase::Synchronized(s) = &self.phase {
+            s.flush(&mut self.common);
+        }
+    }
+
+    /// What the application chose for the IP headers: the traffic class, and whether packets may be cut.
+    #[inline]
+    pub fn packet_options(&self) -> (u8, bool) {
+        self.common.rare.as_ref().map_or((0, false), |rare| (rare.traffic_class, rare.may_fragment))
     }
 
     /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
@@ -323,6 +348,11 @@ impl Connection {
             linger: rare.and_then(|rare| rare.linger),
             receive_window_max: rare.and_then(|rare| rare.receive_window_max),
             send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
+            cork: self.common.is_corked(),
+            max_segment: rare.and_then(|rare| rare.max_segment),
+            traffic_class: rare.map_or(0, |rare| rare.traffic_class),
+            may_fragment: rare.is_some_and(|rare| rare.may_fragment),
+            tally: rare.is_some_and(|rare| rare.tally.is_some()),
         }
     }
 

@@ -43,11 +43,26 @@ pub struct Options {
     pub linger: Option<Duration>,
     /// Receive window at most, bytes.
     pub receive_window_max: Option<u32>,
-    /// Send buffer at most, bytes.
+    /// Send buffer, bytes: as much may be written ahead, whatever the congestion window is.
     pub send_buffer_max: Option<u32>,
+    /// Hold the last, short segment back until this is off again, or for one retransmission time-out.
+    pub cork: bool,
+    /// Largest segment that is announced and sent, where it is smaller than what the path takes (RFC 9293, Section 3.7.1).
+    pub max_segment: Option<u16>,
+    /// The byte of DSCP (RFC 2474, Section 3) of every packet; its lower two bits belong to ECN.
+    pub traffic_class: u8,
+    /// Keep the counts of [`super::Tally`]; what was counted stays until the connection ends.
+    pub tally: bool,
+    /// Packets may be cut on the way: no DF, whatever the settings say.
+    pub may_fragment: bool,
 }
 
 impl Options {
+    /// The segment size to announce, where the path takes `path`.
+    pub fn announced_mss(&self, path: u16) -> u16 {
+        self.max_segment.map_or(path, |own| own.clamp(MIN_MSS, path.max(MIN_MSS)))
+    }
+
     /// The largest receive window.
     pub(super) fn receive_window_max(&self, settings: &settings::Tcp) -> u32 {
         self.receive_window_max.unwrap_or(settings.receive_window_max)
