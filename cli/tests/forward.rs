@@ -28,6 +28,7 @@ fn main() -> std::process::ExitCode {
         a_destination_where_no_host_lives_reaches_the_client_as_a_reset_with_the_evidence,
         a_destination_that_is_silent_reaches_the_client_as_a_reset_within_the_time_limit,
         a_destination_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound,
+        a_destination_that_vanishes_under_data_reaches_the_client_as_a_reset_within_its_bound,
         a_reset_by_the_destination_reaches_the_client,
         sigterm_lets_a_connection_finish,
         a_second_signal_ends_at_once,

@@ -22,7 +22,7 @@ fn main() {
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     use strangers::{iperf::*, netcat::*, nmap::*, probes::*, redis::*, sipp::*, ssh::*, web::*};
-    support::main(&support::tests![
+    let mut tests = support::tests![
         curl_fetches_20_mb_from_nginx_through_guard,
         curl_fetches_20_mb_from_nginx_through_forward,
         wrk_and_ab_load_nginx_through_guard => 180,
@@ -46,5 +46,9 @@ fn main() -> std::process::ExitCode {
         nmap_sees_the_classes_that_it_sees_of_the_kernel => 240,
         nmap_sees_the_protocols_that_it_sees_of_the_kernel => 240,
         nmap_looks_for_the_operating_system_and_does_no_harm => 120,
-    ])
+    ];
+    if strangers::long() {
+        tests.iter_mut().for_each(|test| test.seconds *= 5);
+    }
+    support::main(&tests)
 }

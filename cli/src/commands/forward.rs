@@ -25,12 +25,15 @@ Examples:
     synward forward --tap syn0 --address 10.77.0.2/24 --gateway 10.77.0.1 --json \\
         --listen 127.0.0.1:8080 --to 10.77.0.1:80 --listen 127.0.0.1:2222 --to 192.0.2.7:22
 
-Clients connect to --listen by the kernel's own sockets and are accepted at once. Half-close passes through. Where the
-destination refuses, is unreachable or does not accept within --timeout, its client is reset, and a line says why:
-    127.0.0.1:51034: the destination cannot be reached: 10.77.0.9: no host answered ARP (3 requests in 3.0 s)
-One whose host vanishes later is noticed within --silence.
-Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
-Exit code 0 after a drain, 1 where the device, an address or a port cannot be had, 2 for a wrong command line.";
+Clients connect to --listen by the kernel's own sockets and are accepted at once. Half-close
+passes through. Where the destination refuses, is unreachable or does not accept within --timeout,
+its client is reset, and a line says why:
+    127.0.0.1:51034: the destination cannot be reached: 10.77.0.9: no host answered ARP ...
+One whose host vanishes later, or that takes nothing of what is sent to it, is noticed within
+--silence. Ctrl-C and SIGTERM stop accepting and
+let connections finish for --drain; a second one ends at once.
+Exit code 0 after a drain, 1 where the device, an address or a port cannot be had, 2 for a wrong
+command line.";
 
 /// Outgoing connections of this machine's programs, carried by our own stack to a listed destination
 #[derive(clap::Args)]
@@ -47,7 +50,7 @@ pub(crate) struct Args {
     /// Longest time for the destination to accept a connection, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// Longest time in which the destination's host may answer nothing on a quiet connection, in seconds
+    /// Longest time in which the destination's host may answer nothing, or take nothing of what it is sent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
     silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
@@ -95,12 +98,14 @@ async fn forward(args: Args) -> Result<(), String> {
     doors.serve(&stack, &forwarding, args.drain).await
 }
 
-/// With keep-alive, so that a destination whose host vanished holds no client for ever.
+/// Asks a quiet destination whether its host is still there, and bounds how long what it does not take is sent again, so that
+/// one that vanished holds no client for ever.
 async fn connect(stack: &Stack, to: SocketAddr, silence: Duration) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4(stack)?;
     let times = KeepaliveTimes { time: silence / 2, interval: silence / 4, probes: 2 };
     socket.set_keepalive(true)?;
     socket.set_keepalive_times(Some(times))?;
+    socket.set_user_timeout(Some(silence))?;
     socket.connect(to).await
 }
 

@@ -22,9 +22,8 @@ Examples:
     synward guard --tap syn0 --address 10.77.0.2/24 --listen 80,443 --backend 127.0.0.1:8080 --json
 
 The backend is reached by the kernel's own sockets. Its refusal or silence reaches the client as a reset within
---backend-timeout; a backend whose host vanishes later is noticed within --backend-silence while nothing is sent to it,
-and as the kernel gives up retransmitting (net.ipv4.tcp_retries2) while something is. Ctrl-C and SIGTERM stop accepting and
-let connections finish for --drain; a second one ends at once.
+--backend-timeout; a backend whose host vanishes later, or that takes nothing of what is sent to it, within --backend-silence.
+Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
 Exit code 0 after a drain, 1 where the device, an address or a port cannot be had.";
 
 /// A hardened front: connections to our own address on a TAP device, relayed to a backend
@@ -42,7 +41,7 @@ pub(crate) struct Args {
     /// Longest time for the backend to accept a connection, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     backend_timeout: u64,
-    /// Longest time in which the backend's host may answer nothing on a quiet connection, in seconds
+    /// Longest time in which the backend's host may answer nothing, or take nothing of what it is sent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
     backend_silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
@@ -90,12 +89,15 @@ async fn guard(args: Args) -> Result<(), String> {
     doors.serve(&stack, &listening, args.drain).await
 }
 
-/// Lets the kernel ask a quiet backend whether its host is still there, so that one that vanished holds no client for ever.
-/// A host that answers may be as slow as it likes: that is between it and its client.
+/// Lets the kernel ask a quiet backend whether its host is still there, and bounds how long it tries to hand over what the
+/// backend does not take, so that one that vanished holds no client for ever. A backend that takes what it is sent may be as
+/// slow to answer as it likes: that is between it and its client.
 async fn connect(backend: SocketAddr, silence: Duration) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(backend).await?;
     let probes = TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 4).with_retries(2);
-    SockRef::from(&stream).set_tcp_keepalive(&probes)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(silence))?;
     Ok(stream)
 }
 

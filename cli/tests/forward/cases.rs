@@ -117,6 +117,18 @@ pub(crate) fn a_destination_that_vanishes_reaches_a_quiet_client_as_a_reset_with
     assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
 }
 
+pub(crate) fn a_destination_that_vanishes_under_data_reaches_the_client_as_a_reset_within_its_bound() {
+    let (mut front, listener) = lab(&["--silence", "4"]);
+    let mut stream = client_of(LISTEN).unwrap();
+    let (mut held, _) = listener.accept().unwrap();
+    stream.write_all(b"before").unwrap();
+    held.read_exact(&mut [0; 6]).unwrap();
+    HostSide::new("syn0").set_up(false).unwrap();
+    stream.write_all(b"nobody takes this").unwrap();
+    expect_reset(Ok(stream));
+    front.event("failed");
+}
+
 pub(crate) fn a_reset_by_the_destination_reaches_the_client() {
     let (mut front, listener) = lab(&[]);
     let server = thread::spawn(move || {

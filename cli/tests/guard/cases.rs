@@ -109,6 +109,20 @@ pub(crate) fn a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_i
     assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
 }
 
+pub(crate) fn a_backend_that_vanishes_under_data_reaches_the_client_as_a_reset_within_its_bound() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let mut guard = Front::guard(BACKEND, &["--backend-silence", "4"]);
+    let mut stream = client();
+    let (mut held, _) = listener.accept().unwrap();
+    stream.write_all(b"before").unwrap();
+    held.read_exact(&mut [0; 6]).unwrap();
+    HostSide::new("lo").set_up(false).unwrap();
+    // The kernel by itself would retransmit this for a quarter of an hour.
+    stream.write_all(b"nobody takes this").unwrap();
+    expect_reset(Ok(stream));
+    guard.event("failed");
+}
+
 pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
     let listener = TcpListener::bind(BACKEND).unwrap();
     let backend = thread::spawn(move || {

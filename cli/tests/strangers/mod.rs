@@ -18,7 +18,7 @@ use scratch::Scratch;
 use way::Way;
 
 /// Whether this is the longer run.
-fn long() -> bool {
+pub fn long() -> bool {
     std::env::var_os("SYNWARD_LONG").is_some_and(|value| value == "1")
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{skip, wait_for};
+use crate::support::{end_with_test, skip, wait_for};
 
 /// Where administrators' programs are, which is not on everybody's path.
 const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -50,7 +50,8 @@ pub fn output(mut command: Command, seconds: u64) -> Output {
     // A file and no pipe: nobody has to read while it runs.
     let mut file = unnamed();
     command.stdout(file.try_clone().unwrap()).stderr(file.try_clone().unwrap());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child =
+        end_with_test(&mut command).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -94,7 +95,8 @@ impl Server {
     pub fn start(mut command: Command) -> Self {
         let log = unnamed();
         command.stdout(log.try_clone().unwrap()).stderr(log.try_clone().unwrap());
-        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let child =
+            end_with_test(&mut command).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { name: format!("{command:?}"), child, log }
     }
 

@@ -20,7 +20,7 @@ fn calls(way: Way) {
     let mut server = program("sipp", &["-sn", "uas", "-i", between.server_host, "-p", "5060"]);
     server.args(transport).current_dir(scratch.folder());
     let _server = Server::listening(server, &between.server);
-    let calls = load(200, 20_000);
+    let calls = load(200, 10_000);
     let mut client = program(
         "sipp",
         &["-sn", "uac", &between.client, "-i", between.client_source, "-m", &calls, "-r", "100"],

@@ -21,11 +21,11 @@ pub fn wrk_and_ab_load_nginx_through_forward() {
     load_it(Way::Forward);
 }
 
-/// nginx with the scratch folder as its site.
+/// nginx in one process, with the scratch folder as its site.
 fn nginx(scratch: &Scratch, between: &Between) -> Server {
     let folder = scratch.folder().display();
     let site = format!(
-        "daemon off; worker_processes 1; error_log {folder}/error.log; pid {folder}/nginx.pid;
+        "user root root; daemon off; master_process off; error_log {folder}/error.log; pid {folder}/nginx.pid;
         events {{ worker_connections 2048; }}
         http {{
             access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
@@ -34,8 +34,7 @@ fn nginx(scratch: &Scratch, between: &Between) -> Server {
         }}",
         between.server
     );
-    // Its workers give up root's rights, and have to read the files all the same.
-    let site = scratch.text("nginx.conf", &format!("user root;\n{site}"));
+    let site = scratch.text("nginx.conf", &site);
     Server::listening(program("nginx", &["-c", site.to_str().unwrap()]), &between.server)
 }
 

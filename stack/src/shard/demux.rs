@@ -71,12 +71,6 @@ impl Shard {
         self.table.find(hash, flow, &Stores::of(&self.connections, &self.admission, &self.time_wait))
     }
 
-    /// Whether nothing is there for `flow`, not even a listener: the state CLOSED.
-    #[cold]
-    pub(crate) fn is_closed(&self, flow: &FlowKey) -> bool {
-        self.listeners.find(flow.local).is_none() && self.find(self.table.hash(flow), flow).is_none()
-    }
-
     /// Adds an entry to the table.
     pub(crate) fn enter(&mut self, hash: FlowHash, entry: Entry) {
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
@@ -146,6 +140,7 @@ impl Shard {
         if self.connections.is_full() && !flags.rst() {
             return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         }
+        let chosen = owner.options.ip_options();
         let payload_len = arrived.payload.len();
         let outcome =
             self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
@@ -154,11 +149,11 @@ impl Shard {
                 return self.establish(hash, Some(Entry::HalfOpen(index)), place, &handshake, arrived);
             }
             HalfOpenOutcome::Answer(reply) => {
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                 Discard::SynDuplicate
             }
             HalfOpenOutcome::Challenge(reply, discard) => {
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                 discard
             }
             HalfOpenOutcome::Reset(discard) => self.refuse(&arrived, discard),
@@ -182,7 +177,10 @@ impl Shard {
                 if restart {
                     self.time_wait.restart(index, arrived.header, self.now);
                 }
-                if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
+                let most = self.settings.tcp.challenge_acks;
+                let answered = self.time_wait.untimed().may_answer(index, most, self.now);
+                let record = self.time_wait.get(index).filter(|_| answered);
+                if let Some(ack) = record.map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
                 Discard::TcpTimeWait
@@ -206,6 +204,11 @@ impl Shard {
         }
         if flags.syn() && !flags.ack() && !flags.fin() {
             return self.admit(hash, arrived, Before::Nothing);
+        }
+        if !flags.syn() && !flags.ack() && self.listeners.find(arrived.flow.local).is_some() {
+            // RFC 9293, Section 3.10.7.2: what is neither SYN nor ACK says nothing to a listener. Where there is none, it is
+            // answered as all else (Section 3.10.7.1).
+            return self.give_up(arrived.payload, Discard::TcpNoAck);
         }
         // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
         if flags.ack() && !flags.syn() {
@@ -268,6 +271,7 @@ impl Shard {
             our_mss,
         };
         self.counters.syns_received += 1;
+        let chosen = listener.options.ip_options();
         let (existing, min_iss) = match before {
             Before::Nothing => (None, None),
             Before::HalfOpen(id) => (Some(id), None),
@@ -286,15 +290,15 @@ impl Shard {
                         }
                         self.enter(hash, Entry::HalfOpen(id.index()));
                     }
-                    self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                     if new { Ok(Taken::SynEntered) } else { Err(Discard::SynDuplicate) }
                 }
                 Verdict::Cookie(reply) => {
-                    self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                     Ok(Taken::SynCookie)
                 }
                 Verdict::Challenge(reply, discard) => {
-                    self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                     Err(discard)
                 }
                 Verdict::Drop(discard) => Err(discard),

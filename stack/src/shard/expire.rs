@@ -2,7 +2,8 @@
 
 use super::connect::neighbor_silent;
 use super::table::Entry;
-use super::{Defect, Shard, Token};
+use super::turn::planted;
+use super::{Defect, Shard, Step, Token};
 use crate::admission::{Due, Removed};
 use crate::base::{Id, Instant};
 use crate::ip::NeighborAction;
@@ -15,6 +16,9 @@ impl Shard {
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
         let now = self.now;
+        if self.defect == Some(Defect::Panic(Step::Expire)) {
+            planted();
+        }
         if self.neighbors.is_due(now) {
             self.expire_neighbors(&mut budget);
         }
@@ -145,7 +149,12 @@ impl Shard {
             let Some(due) = self.admission.poll(self.now) else { break };
             *budget -= 1;
             match due {
-                Due::Retransmit(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+                Due::Retransmit(reply) => {
+                    let listener = self.listeners.find(reply.flow.local);
+                    let owner = listener.and_then(|id| self.listeners.get(id));
+                    let chosen = owner.map_or((0, None), |owner| owner.options.ip_options());
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                }
                 Due::Expired { id, flow, listener, reset } => {
                     self.forget_half_open(&Removed { id, flow, listener }, Discard::SynTimeout);
                     if let Some(reply) = reset {

@@ -181,6 +181,8 @@ pub struct Shard {
     pub(crate) defect: Option<Defect>,
     /// Where sockets reach the shard; `None`: it is driven by hand alone.
     pub(crate) applications: Option<Box<commands::Applications>>,
+    /// The command that is being carried out.
+    pub(crate) in_hand: Option<commands::Command>,
     pub(crate) mailbox: Option<SyncArc<Mailbox<Failure>>>,
     /// Sockets' connections with news of this turn, each once.
     pub(crate) due: VecDeque<Id>,
@@ -264,6 +266,7 @@ impl Shard {
             progress: Arc::new(Progress::default()),
             defect: None,
             applications: None,
+            in_hand: None,
             mailbox: None,
             due: VecDeque::new(),
             wakes: WakeList::new(),

@@ -148,6 +148,9 @@ impl Shard {
         if header.src_port == 0 || header.dst_port == 0 {
             return self.give_up(frame, Discard::TcpPortZero);
         }
+        if header.flags.is_impossible() {
+            return self.give_up(frame, Discard::TcpFlags);
+        }
         let flow = FlowKey {
             local: Endpoint { addr: delivery.dst, port: header.dst_port },
             remote: Endpoint { addr: delivery.src, port: header.src_port },
@@ -155,10 +158,6 @@ impl Shard {
         // A host may talk to itself, but never from an endpoint to the same endpoint: that is the land attack.
         if flow.local == flow.remote {
             return self.give_up(frame, Discard::TcpLand);
-        }
-        // Where there is nothing at all it is answered as everything is (RFC 9293, Section 3.10.7.1).
-        if header.flags.is_impossible() && !self.is_closed(&flow) {
-            return self.give_up(frame, Discard::TcpFlags);
         }
         self.counters.segments_received += 1;
         frame.trim_front(header_len);

@@ -69,6 +69,9 @@ impl Shard {
                 return self.wait_to_send(index, neighbor);
             }
         }
+        let (traffic_class, ttl) =
+            self.connections.at(index).map_or((0, None), |slot| slot.connection.ip_options());
+        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
         let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
@@ -82,7 +85,7 @@ impl Shard {
             };
             let super_segment = match (self.capabilities.segmentation, via) {
                 // Cut here, as far as the budget goes. A packet that routers may cut needs an identification of its own.
-                (0, Via::Station(_)) if whole => {
+                (0, Via::Station(_)) if whole && traffic_class == 0 => {
                     slot.connection.segment_size() * (most - sent).min(train::SEGMENTS)
                 }
                 (0, _) => 0,
@@ -94,7 +97,7 @@ impl Shard {
             };
             if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via)
             {
-                sent += self.send_train(index, &flow, &outgoing, mac).max(1);
+                sent += self.send_train(index, &flow, &outgoing, mac, ttl).max(1);
                 continue;
             }
             let mut frame = segment_frame(
@@ -105,8 +108,11 @@ impl Shard {
                 |bytes| slot.connection.copy_payload(&outgoing, bytes),
                 self.capabilities.checksum_offload,
                 outgoing.segment_size,
-                self.settings.ip.ttl,
+                ttl,
             );
+            if traffic_class != 0 {
+                mark(&mut frame, traffic_class);
+            }
             if !whole {
                 let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
                 let_be_cut(&mut frame, identification);
@@ -224,9 +230,23 @@ impl Shard {
     /// Sends a segment that belongs to no connection (RST, SYN-ACK) back to the station that its cause came from, so that
     /// an unproven peer gets no neighbour entry.
     pub(crate) fn send_bare(&mut self, flow: &FlowKey, header: &TcpHeader, station: Mac) {
+        self.send_answer(flow, header, station, (0, None));
+    }
+
+    /// As [`Shard::send_bare`], with what the application chose for the packets of its listener.
+    pub(crate) fn send_answer(
+        &mut self,
+        flow: &FlowKey,
+        header: &TcpHeader,
+        station: Mac,
+        (traffic_class, ttl): (u8, Option<u8>),
+    ) {
         let offload = self.capabilities.checksum_offload;
-        let ttl = self.settings.ip.ttl;
-        let frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
+        let mut frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        if traffic_class != 0 {
+            mark(&mut frame, traffic_class);
+        }
         let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
         self.counters.segments_sent += 1;
         self.emit(frame, via);
@@ -238,6 +258,14 @@ impl Shard {
 fn let_be_cut(frame: &mut Buf, identification: u16) {
     let Ok(view) = Ipv4View::parse(frame.data()) else { return };
     let header = Ipv4Header { dont_fragment: false, identification, ..view.header() };
+    header.write(frame.data_mut());
+}
+
+/// Gives the IPv4 packet in `frame` its traffic class (RFC 2474, Section 3).
+#[cold]
+fn mark(frame: &mut Buf, traffic_class: u8) {
+    let Ok(view) = Ipv4View::parse(frame.data()) else { return };
+    let header = Ipv4Header { traffic_class, ..view.header() };
     header.write(frame.data_mut());
 }
 

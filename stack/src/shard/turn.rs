@@ -72,6 +72,15 @@ impl Progress {
 pub enum Defect {
     /// The path of a neighbour's failure never finishes its turn: the defect of article 297040 in this design's terms.
     StuckTurn,
+    /// A step panics: expire whenever it comes, commands with the next command in hand. (Receive and transmit call the device,
+    /// which can panic by itself.)
+    Panic(Step),
+}
+
+#[cold]
+#[allow(clippy::panic, reason = "it is the fault itself")]
+pub(super) fn planted() {
+    panic!("the planted fault");
 }
 
 /// What a turn leaves to do.

@@ -82,6 +82,9 @@ impl Common {
         rare.linger = options.linger;
         rare.receive_window_max = options.receive_window_max;
         rare.send_buffer_max = options.send_buffer_max;
+        rare.traffic_class = options.traffic_class;
+        rare.ttl = options.ttl;
+        rare.quickack = options.quickack;
         rare.keepalive = options.keepalive.then(|| keepalive::start(options.keepalive_times, settings, now));
     }
 }
@@ -196,8 +199,9 @@ impl Connection {
         let common = Common::new(handshake.flow, our_mss, handshake.ts_offset, options, settings, now);
         let receive_max = options.receive_window_max(settings);
         let begin = Begin { handshake, queue: SendQueue::new(), settings, now, receive_max };
-        let phase = Phase::Synchronized(Synchronized::new(common.our_mss, begin));
-        Self { common, phase }
+        let mut synchronized = Synchronized::new(common.our_mss, begin);
+        synchronized.set_quickack(options.quickack);
+        Self { common, phase: Phase::Synchronized(synchronized) }
     }
 
     /// A segment of this flow. `payload` holds the TCP payload alone; it is taken where its bytes are queued and left
@@ -305,9 +309,21 @@ impl Connection {
 
     /// Changes what the application chose, at any time.
     pub fn set_options(&mut self, ctx: &mut Context<'_>, options: &Options) {
-        if !matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
-            self.common.apply(options, ctx.settings, ctx.now);
+        if matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
+            return;
         }
+        let before = self.common.user_timeout(ctx.settings);
+        self.common.apply(options, ctx.settings, ctx.now);
+        if let Phase::Synchronized(s) = &mut self.phase {
+            s.set_quickack(options.quickack);
+            s.on_user_timeout_changed(&self.common, ctx, before);
+        }
+    }
+
+    /// What the application chose for the IP header of every packet: the traffic class and the time to live.
+    #[inline]
+    pub fn ip_options(&self) -> (u8, Option<u8>) {
+        self.common.rare.as_ref().map_or((0, None), |rare| (rare.traffic_class, rare.ttl))
     }
 
     /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
@@ -323,6 +339,9 @@ impl Connection {
             linger: rare.and_then(|rare| rare.linger),
             receive_window_max: rare.and_then(|rare| rare.receive_window_max),
             send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
+            traffic_class: rare.map_or(0, |rare| rare.traffic_class),
+            ttl: rare.and_then(|rare| rare.ttl),
+            quickack: rare.is_some_and(|rare| rare.quickack),
         }
     }
 
@@ -330,7 +349,8 @@ impl Connection {
     pub(super) fn establish(&mut self, ctx: &mut Context<'_>, handshake: &Handshake, queue: SendQueue) {
         let receive_max = self.common.receive_max(ctx.settings);
         let begin = Begin { handshake, queue, settings: ctx.settings, now: ctx.now, receive_max };
-        let synchronized = Synchronized::new(self.common.our_mss, begin);
+        let mut synchronized = Synchronized::new(self.common.our_mss, begin);
+        synchronized.set_quickack(self.common.rare.as_ref().is_some_and(|rare| rare.quickack));
         self.phase = Phase::Synchronized(synchronized);
     }
 }

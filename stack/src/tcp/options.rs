@@ -45,9 +45,21 @@ pub struct Options {
     pub receive_window_max: Option<u32>,
     /// Send buffer at most, bytes.
     pub send_buffer_max: Option<u32>,
+    /// The byte of DSCP (RFC 2474, Section 3) of every packet; its lower two bits belong to ECN.
+    pub traffic_class: u8,
+    /// The time to live of every packet.
+    pub ttl: Option<u8>,
+    /// Acknowledge every segment at once; otherwise the first few are, and later ones as the delayed ACK has it.
+    pub quickack: bool,
 }
 
 impl Options {
+    /// What the IP header of every packet takes of it: the traffic class and the time to live.
+    #[inline]
+    pub fn ip_options(&self) -> (u8, Option<u8>) {
+        (self.traffic_class, self.ttl)
+    }
+
     /// The largest receive window.
     pub(super) fn receive_window_max(&self, settings: &settings::Tcp) -> u32 {
         self.receive_window_max.unwrap_or(settings.receive_window_max)

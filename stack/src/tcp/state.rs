@@ -129,6 +129,9 @@ pub(super) struct Rare {
     pub(super) linger_at: Option<Instant>,
     pub(super) receive_window_max: Option<u32>,
     pub(super) send_buffer_max: Option<u32>,
+    pub(super) traffic_class: u8,
+    pub(super) ttl: Option<u8>,
+    pub(super) quickack: bool,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
     /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.

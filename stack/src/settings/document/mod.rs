@@ -199,6 +199,14 @@ impl Document {
         self.preset.map(|(preset, _)| preset)
     }
 
+    /// The same document under another preset: written, it names that one.
+    #[must_use]
+    pub fn with_preset(mut self, preset: Preset) -> Self {
+        let line = self.preset.map_or(0, |(_, line)| line);
+        self.preset = Some((preset, line));
+        self
+    }
+
     /// What reading found. [`Document::load`] adds what only shows under a preset.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics

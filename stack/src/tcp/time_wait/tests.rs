@@ -142,6 +142,25 @@ fn at_the_limit_the_oldest_retires_and_is_counted() {
     assert_eq!(none.len(), 1, "a limit of zero holds one");
 }
 
+/// RFC 5961, Section 7: for each record, in each second.
+#[test]
+fn answers_are_limited_for_each_record_and_come_back() {
+    let mut store = TimeWaitStore::new(10, LIFE);
+    let (a, _) = store.insert(record(1), Instant::ZERO);
+    let (b, _) = store.insert(record(2), Instant::ZERO);
+    let answered = |store: &mut TimeWaitStore, index, most, ms| {
+        (0..1000).filter(|_| store.may_answer(index, most, Instant::from_millis(ms))).count()
+    };
+    assert_eq!(answered(&mut store, a, 10, 0), 10);
+    assert_eq!(answered(&mut store, a, 10, 999), 0);
+    assert_eq!(answered(&mut store, b, 10, 999), 10, "another record has its own");
+    assert_eq!(answered(&mut store, a, 10, 1000), 10);
+    assert_eq!(answered(&mut store, a, u32::MAX, 2000), 255);
+    assert_eq!(answered(&mut store, a, 0, 3000), 0);
+    store.remove(a);
+    assert!(!store.may_answer(a, 10, Instant::from_secs(9)));
+}
+
 #[test]
 fn a_random_history_matches_a_plain_list() {
     let mut rng = crate::base::Secrets::from_test_seed(7).rng("time-wait");
