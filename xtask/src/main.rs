@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod pkt;
 mod steps;
 mod strangers;
 mod test;
@@ -16,6 +17,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
     ("strangers", "longer runs of what programs and captures by others judge (--only STEP)", strangers::run),
+    ("pkt", "packet scripts ([FILE...] | --against-kernel [FILTER] | --write)", pkt::run),
     ("test", "all tests, examples, other systems, loom, Miri (--only STEP for one of them)", test::run),
 ];
 

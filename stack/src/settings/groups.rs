@@ -82,6 +82,10 @@ pub struct Tcp {
     pub congestion: Congestion,
     /// Initial window in segments (RFC 6928).
     pub initial_window: u32,
+    /// Most segments that one ACK adds to the window in slow start (L of RFC 9406, Section 4.3, and RFC 3465); 0: no limit.
+    pub slow_start_limit: u32,
+    /// The congestion window goes back to the initial one after an idle retransmission time-out (RFC 5681, Section 4.1).
+    pub slow_start_after_idle: bool,
     /// Nagle's algorithm, where the application did not say `nodelay`.
     pub nagle: bool,
     /// Receive window at first, bytes; NT `TcpWindowSize`.
@@ -125,6 +129,9 @@ impl Default for Tcp {
             dup_ack_threshold: 3,
             congestion: Congestion::Cubic,
             initial_window: 10,
+            // A receiver that acknowledges whole batches would hold a smaller limit far below doubling in a round trip.
+            slow_start_limit: 8,
+            slow_start_after_idle: true,
             nagle: true,
             receive_window: 64 * 1024,
             receive_window_max: 4 * 1024 * 1024,

@@ -11,7 +11,7 @@ use crate::buffer::{Buf, prefetch};
 use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
 use crate::tcp::{Connection, Context, Handshake, Reset};
 use crate::telemetry::{Discard, Taken};
-use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions};
+use crate::wire::{FlowKey, Mac, SeqNum, TcpHeader};
 
 /// The three stores that hold the keys of the table's entries.
 pub(crate) struct Stores<'a> {
@@ -140,7 +140,7 @@ impl Shard {
         if self.connections.is_full() && !flags.rst() {
             return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         }
-        let chosen = owner.options.ip_options();
+        let chosen = owner.options.packet_options();
         let payload_len = arrived.payload.len();
         let outcome =
             self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
@@ -171,7 +171,14 @@ impl Shard {
             return self.give_up(arrived.payload, Discard::TcpEntryGone);
         };
         let payload_len = arrived.payload.len() as u32;
-        let reason = match record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps) {
+        let mut verdict = record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps);
+        // Only a listener can take the tuple over; without one the record stays.
+        if matches!(verdict, TimeWaitVerdict::Reuse { .. })
+            && self.listeners.find(arrived.flow.local).is_none()
+        {
+            verdict = TimeWaitVerdict::Ack { restart: false };
+        }
+        let reason = match verdict {
             TimeWaitVerdict::Ignore(discard) => discard,
             TimeWaitVerdict::Ack { restart } => {
                 if restart {
@@ -183,10 +190,6 @@ impl Shard {
                 if let Some(ack) = record.map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
-                Discard::TcpTimeWait
-            }
-            // Only a listener can take the tuple over; without one the record stays.
-            TimeWaitVerdict::Reuse { .. } if self.listeners.find(arrived.flow.local).is_none() => {
                 Discard::TcpTimeWait
             }
             // RFC 6191, Section 2: the record makes way once the SYN is admitted.
@@ -256,7 +259,7 @@ impl Shard {
     }
 
     fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, before: Before) -> Fate {
-        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let path_mss = self.mss_to(arrived.flow.remote.addr);
         let found = self.listeners.find(arrived.flow.local);
         let Some((id, listener)) =
             found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
@@ -268,10 +271,10 @@ impl Shard {
             seq: arrived.header.seq,
             options: arrived.header.options,
             reply_mac: arrived.station,
-            our_mss,
+            our_mss: listener.options.announced_mss(path_mss),
         };
         self.counters.syns_received += 1;
-        let chosen = listener.options.ip_options();
+        let chosen = listener.options.packet_options();
         let (existing, min_iss) = match before {
             Before::Nothing => (None, None),
             Before::HalfOpen(id) => (Some(id), None),
@@ -317,10 +320,11 @@ impl Shard {
         handshake: &Handshake,
         arrived: Arrived<'_>,
     ) -> Fate {
-        let our_mss = self.mss_to(arrived.flow.remote.addr);
+        let path_mss = self.mss_to(arrived.flow.remote.addr);
         let Some(owner) = self.listeners.get(listener) else {
             return self.give_up(arrived.payload, Discard::TcpEntryGone);
         };
+        let our_mss = owner.options.announced_mss(path_mss);
         let connection =
             Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
         // Both callers looked for room before admission gave its place up.
@@ -380,18 +384,8 @@ impl Shard {
     }
 
     /// Sends an RST for `flow` to a station.
-    pub(crate) fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
-        let flags = if reset.ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
-        let header = TcpHeader {
-            src_port: flow.local.port,
-            dst_port: flow.remote.port,
-            seq: reset.seq,
-            ack: reset.ack.unwrap_or_default(),
-            flags,
-            options: TcpOptions { timestamps: reset.timestamps, ..TcpOptions::default() },
-            ..TcpHeader::default()
-        };
+    fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
         self.counters.resets_sent += 1;
-        self.send_bare(flow, &header, station);
+        self.send_bare(flow, &reset.header(flow), station);
     }
 }

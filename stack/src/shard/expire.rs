@@ -152,7 +152,7 @@ impl Shard {
                 Due::Retransmit(reply) => {
                     let listener = self.listeners.find(reply.flow.local);
                     let owner = listener.and_then(|id| self.listeners.get(id));
-                    let chosen = owner.map_or((0, None), |owner| owner.options.ip_options());
+                    let chosen = owner.map(|owner| owner.options.packet_options()).unwrap_or_default();
                     self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
                 }
                 Due::Expired { id, flow, listener, reset } => {

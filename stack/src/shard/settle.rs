@@ -2,12 +2,13 @@
 
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use super::transmit::Via;
 use super::{Shard, Token};
 use crate::base::Instant;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
-use crate::wire::{Addr, Mac};
+use crate::wire::Addr;
 
 impl Shard {
     /// Carries out what a connection's step asked for.
@@ -74,26 +75,24 @@ impl Shard {
     /// Sends the RST that a connection asked for, the way its segments go.
     fn reset_flow(&mut self, index: u32, reset: &Reset) {
         let Some(slot) = self.connections.at(index) else { return };
-        let (flow, hop) = (*slot.connection.flow(), slot.hop);
-        match self.station(flow.remote.addr, hop) {
-            Some(mac) => self.send_reset(&flow, reset, mac),
-            // A peer whose neighbour entry is gone learns of the end from the RST to its next segment.
+        let (flow, hop, chosen) = (*slot.connection.flow(), slot.hop, slot.connection.packet_options());
+        match self.way(flow.remote.addr, hop) {
+            Some(via) => {
+                self.counters.resets_sent += 1;
+                self.send_bare_via(&flow, &reset.header(&flow), via, chosen);
+            }
+            // A peer that cannot be reached learns of the end from the RST to its next segment.
             None => self.discards.count(Discard::NeighborUnreachable),
         }
     }
 
-    /// The station that a last segment to `remote` goes to, if it is known now.
-    fn station(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Mac> {
+    /// The way that a last segment to `remote` goes; where its neighbour is not known (a peer that was accepted and never sent
+    /// anything) the segment waits for it.
+    fn way(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Via> {
         if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
-            return Some(mac);
+            return Some(Via::Station(mac));
         }
-        if self.interface.is_ours(remote) {
-            return Some(self.capabilities.mac);
-        }
-        match self.resolve(remote) {
-            Some((super::transmit::Via::Station(mac), _)) => Some(mac),
-            Some(_) | None => None,
-        }
+        self.resolve(remote).map(|(via, _)| via)
     }
 
     /// The connection is over for the protocol.

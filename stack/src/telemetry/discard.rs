@@ -47,7 +47,7 @@ kinds! {
     TcpResetLimited = "TCP segment for no connection; the RST was withheld by its rate limit",
     TcpOutOfWindow = "TCP segment outside the receive window",
     TcpPaws = "TCP segment with an old timestamp (RFC 7323)",
-    TcpNoAck = "TCP segment without ACK in a synchronized state",
+    TcpNoAck = "TCP segment without ACK, for a connection or a listener",
     TcpAckUnacceptable = "TCP segment that acknowledges what was not sent (RFC 5961)",
     TcpResetInexact = "RST not exactly at the left edge of the window (RFC 5961)",
     TcpSynInWindow = "SYN in a synchronized state (RFC 5961)",

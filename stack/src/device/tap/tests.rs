@@ -35,7 +35,7 @@ fn answer_arp(link: &mut UnixStream, last: u8) {
     let request = loop {
         link.read_exact(&mut frame).unwrap();
         let packet = ArpPacket::parse(&frame[EthernetHeader::LEN..]).unwrap();
-        if packet.target_ip == [192, 0, 2, last].into() {
+        if packet.target_ip == std::net::Ipv4Addr::new(192, 0, 2, last) {
             break packet;
         }
     };

@@ -75,7 +75,8 @@ fn ready<T>(future: &mut Pin<Box<impl Future<Output = T> + ?Sized>>, waker: &Wak
     }
 }
 
-/// A panic in `step`, with the command of this number at the head of the queue.
+/// A panic in `step`, with the command of this number at the head of the queue (in the last step there is no queue any more: what
+/// was asked for is answered).
 fn panics(step: Step, first: usize) {
     let (left, right) = link(LinkOptions::default());
     let armed = Arc::new(OnceLock::new());
@@ -117,7 +118,9 @@ fn panics(step: Step, first: usize) {
         Box::pin(async { stack.shutdown(Duration::from_secs(9)).await.unwrap_err() }),
     ];
     commands.rotate_left(first);
-    waiting.extend(commands);
+    if step != Step::Transmit {
+        waiting.extend(commands);
+    }
     assert!(waiting.iter_mut().all(|one| ready(one, &waker).is_none()));
     while heard.try_recv().is_ok() {}
 
@@ -125,6 +128,8 @@ fn panics(step: Step, first: usize) {
     near.engine.plant(Defect::Panic(step));
     let next = near.engine.step(now + Duration::from_millis(1), time::Instant::now());
     assert_eq!(next, Next::Ended);
+    // As each driver does then; what waits in the shard itself, a ping for its reply, is told here.
+    drop(near.engine);
     let early = heard.try_iter().filter(|known| !known).count();
     assert_eq!(early, 0, "{step:?}, command {first}: woken before the cause was known");
     for (number, one) in waiting.iter_mut().enumerate() {
