@@ -59,7 +59,8 @@ fn by_halves(way: Way) {
     let mut shell = program("sh", &["-c", &format!("exec \"$@\" >{}", heard.display()), "sh"]);
     shell.arg(command.get_program()).args(command.get_args()).stdin(fs::File::open(&blob).unwrap());
     let _server = Server::start(shell);
-    let listening = format!(":{:04X} ", 7000);
+    // From nobody yet, and in the state LISTEN: ended connections of before stand there, too.
+    let listening = format!(":{:04X} 00000000:0000 0A", 7000);
     wait_for("nc listens", || {
         let table = fs::read_to_string("/proc/net/tcp").unwrap();
         // The forward listens there, too, on another address: in hexadecimal, in this machine's order.

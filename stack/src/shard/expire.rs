@@ -15,17 +15,32 @@ impl Shard {
     /// Whether more is due than the budget allowed.
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
-        let now = self.now;
         if self.defect == Some(Defect::Panic(Step::Expire)) {
             planted();
         }
-        if self.neighbors.is_due(now) {
-            self.expire_neighbors(&mut budget);
-        }
-        if self.admission.is_due(now) {
-            self.expire_half_open(&mut budget);
+        // Most turns find nothing due in any part.
+        let parts = self.now >= self.parts_due_at || self.is_a_part_touched();
+        if parts {
+            self.expire_first_parts(&mut budget);
         }
         self.expire_connections(&mut budget);
+        if parts {
+            self.expire_other_parts(&mut budget);
+        }
+        budget == 0
+    }
+
+    fn expire_first_parts(&mut self, budget: &mut u32) {
+        if self.neighbors.is_due(self.now) {
+            self.expire_neighbors(budget);
+        }
+        if self.admission.is_due(self.now) {
+            self.expire_half_open(budget);
+        }
+    }
+
+    fn expire_other_parts(&mut self, budget: &mut u32) {
+        let now = self.now;
         if self.time_wait.is_due(now) {
             self.expire_time_wait();
         }
@@ -39,9 +54,8 @@ impl Shard {
             self.routes.expire(now);
         }
         if self.reassembly.is_due(now) {
-            self.expire_fragments(&mut budget);
+            self.expire_fragments(budget);
         }
-        budget == 0
     }
 
     fn expire_connections(&mut self, budget: &mut u32) {

@@ -167,6 +167,8 @@ pub struct Shard {
     /// Place of the connection that the last segment was for.
     pub(crate) last: u32,
     pub(crate) wheel: Wheel,
+    /// The first deadline of all parts that are [`Timed`], unless one of them was touched.
+    pub(crate) parts_due_at: Instant,
     pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
     pub(crate) queues: Queues,
@@ -253,6 +255,7 @@ impl Shard {
             connections: Slab::with_limit(limits.connections as usize),
             last: 0,
             wheel: Wheel::new(now),
+            parts_due_at: Instant::FAR_FUTURE,
             time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
             queues: Queues::default(),

@@ -47,7 +47,7 @@ impl Shard {
         }
     }
 
-    /// Re-arms the timer of a connection and queues it where it wants to send.
+    /// Re-arms the timer of a connection and queues it where it may have something to send.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
         // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
@@ -56,7 +56,7 @@ impl Shard {
             slot.armed = deadline;
             self.wheel.arm(index, deadline);
         }
-        if !slot.queued && slot.connection.wants_transmit() {
+        if !slot.queued && slot.connection.may_transmit() {
             slot.queued = true;
             self.ready.push_back(index);
         }

@@ -31,6 +31,12 @@ impl<T> Timed<T> {
         self.touched || self.deadline <= now
     }
 
+    /// Whether somebody may have changed it since its deadline was asked for.
+    #[inline]
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
     /// The part, for a change that moves no deadline.
     #[inline]
     pub(crate) fn untimed(&mut self) -> &mut T {

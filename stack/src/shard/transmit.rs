@@ -177,7 +177,7 @@ impl Shard {
             let Some(_) = slot.connection.poll_transmit(&mut context, 0) else { break };
             self.discards.count(Discard::NeighborUnreachable);
         }
-        self.touch(index);
+        self.arm(index);
     }
 
     /// Puts a frame that starts at the IP header on its way.

@@ -1,5 +1,4 @@
-//! What goes out next. One function decides, without changing anything, so that "does it want to transmit" and "what does it
-//! transmit" cannot disagree.
+//! What goes out next: one function decides, without changing anything.
 
 use super::connection::{Connection, Context};
 use super::outcome::Outgoing;
@@ -36,13 +35,14 @@ enum Again {
 }
 
 impl Connection {
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something to give: where this is false it has nothing. What
+    /// windows and timers allow is decided there alone, once for each segment.
     #[inline]
-    pub fn wants_transmit(&self) -> bool {
+    pub fn may_transmit(&self) -> bool {
         match &self.phase {
             Phase::SynSent(syn) => syn.pending,
             Phase::SynReceived(syn) => syn.pending || syn.challenge,
-            Phase::Synchronized(s) => !s.is_quiet(&self.common) && s.next(&self.common, 0) != Next::Nothing,
+            Phase::Synchronized(s) => !s.is_quiet(&self.common),
             Phase::Closed => false,
         }
     }

@@ -324,7 +324,7 @@ proptest! {
         let mut bytes = written(&header);
         let (src, dst) = (Addr::v4(Ipv4Addr::new(10, 0, 0, 1)), Addr::v4(Ipv4Addr::new(10, 0, 0, 2)));
         let len = (bytes.len() + data.len()) as u32;
-        store_checksum_field(&mut bytes, checksum::pseudo_header(src, dst, IpProtocol::TCP.0, len) as u16);
+        store_checksum_field(&mut bytes, !checksum::finish(checksum::pseudo_header(src, dst, IpProtocol::TCP.0, len)));
         bytes.extend(&data);
         let finished = checksum::finish(checksum::sum(&bytes));
         store_checksum_field(&mut bytes, finished);
