@@ -168,7 +168,8 @@ fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
     Ok((ip(addr)?, len.trim().parse().map_err(|_| wrong())?))
 }
 
-#[cfg(all(test, feature = "tokio"))]
+#[cfg(feature = "tokio")]
+#[cfg(test)]
 mod panic_tests;
 
 #[cfg(test)]
