@@ -293,7 +293,7 @@ fn is_right(wait: Wait, event: &Event) -> bool {
         }
         Event::Closed(_, reason) => match wait.operation() {
             Operation::KeepAlive => matches!(reason, CloseReason::KeepAlive { .. }),
-            Operation::WriteZeroWindow => matches!(reason, CloseReason::WindowClosed { .. }),
+            // Also with a closed window: nobody answers the probes here, so it is the peer that is given up on.
             _ => matches!(reason, CloseReason::TimedOut { .. }),
         },
         _ => false,
