@@ -88,6 +88,7 @@ fn traffic(client: &Options, server: &Options, segmentation: bool) -> [Vec<(u8, 
     [core::mem::take(&mut a.device_mut().sent), core::mem::take(&mut b.device_mut().sent)]
 }
 
+/// RFC 2474, Section 3: the traffic class is a byte of the header, in each packet.
 #[test]
 fn every_packet_of_a_connection_has_its_time_to_live_and_its_traffic_class() {
     for segmentation in [false, true] {

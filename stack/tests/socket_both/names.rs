@@ -2,6 +2,7 @@
 // compiles for both. Not here are the ways to open, which have the stack as first argument, and what has no meaning without
 // the system's sockets: `from_std` and `into_std`, `new_v6`, `tclass_v6`, `device` and `bind_device`, descriptors.
 
+#[allow(clippy::type_complexity, reason = "signatures as tokio has them are what is tested")]
 mod names {
     use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
     use super::{TcpListener, TcpSocket, TcpStream};

@@ -1,5 +1,7 @@
 //! A turn that panics, in each of its steps: nobody is told that the stack is gone before the cause is known.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, its helpers too")]
+
 use super::super::engine::Next;
 use super::*;
 use crate::buffer::{Buf, Capabilities, Pool, Received};
