@@ -1,7 +1,8 @@
-//! Links to a network, each behind the trait [`crate::buffer::Device`]: in memory, or a TAP interface of Linux; and layers
-//! that wrap one: a capture, an impairment.
+//! Links to a network, each behind the trait [`crate::buffer::Device`]: in memory, bare IP datagrams, or a TAP interface of
+//! Linux; and layers that wrap one: a capture, an impairment.
 
 pub mod capture;
+pub mod datagrams;
 #[cfg(target_os = "linux")]
 pub mod host_side;
 pub mod impair;
@@ -17,6 +18,7 @@ mod virtio;
 mod wait;
 
 pub use capture::{Capture, CaptureFile, CaptureOptions, Direction};
+pub use datagrams::{DatagramCounters, DatagramOptions, Datagrams, InjectError, SentDatagram};
 #[cfg(target_os = "linux")]
 pub use host_side::{HostSide, HostSideError};
 pub use impair::{Impair, ImpairCounters, Impairment};

@@ -143,6 +143,7 @@ const LINUX_CHOICES: &[&str] = &[
     "The 924.6 s that its documentation computes for tcp_retries2 = 15 are the user time-out (925 s).",
     "tcp_syn_linear_timeouts is not followed: the interval doubles from the first retransmission.",
     "tcp_rmem is 131072 at first, half of which is offered, and 6 MiB at most; tcp_wmem is 4 MiB at most.",
+    "Slow start adds what each ACK acknowledges, without the limit of RFC 3465; Linux paces what that releases, we do not.",
     "Challenge ACKs: 2 per connection and second, from tcp_invalid_ratelimit = 500 ms.",
     "ARP: mcast_solicit 3, gc_stale_time 60 s, base_reachable_time 30 s, arp_notify 0; redirects are accepted.",
 ];
@@ -231,6 +232,7 @@ fn linux() -> Settings {
             user_timeout: Duration::from_secs(925),
             receive_window_max: 6 << 20,
             challenge_acks: 2,
+            slow_start_limit: 0,
             ..Tcp::default()
         },
         admission: Admission {

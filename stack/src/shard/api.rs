@@ -75,6 +75,18 @@ impl Shard {
         }
     }
 
+    /// Changes what the connections of a listener start with, from the next SYN on.
+    pub fn set_listener_options(&mut self, id: ListenerId, options: &Options) {
+        if let Some(listener) = self.listeners.get_mut(id.id) {
+            listener.options = *options;
+        }
+    }
+
+    /// Whether [`Shard::accept`] would give a connection.
+    pub fn accept_waiting(&self, id: ListenerId) -> bool {
+        self.listeners.get(id.id).is_some_and(|listener| !listener.backlog.is_empty())
+    }
+
     /// Closes a listener: half-open entries and connections that nobody accepted are reset.
     pub fn close_listener(&mut self, id: ListenerId) {
         let Some(mut listener) = self.listeners.remove(id.id) else { return };
@@ -90,6 +102,26 @@ impl Shard {
     /// [`IoError::WouldBlock`] without room; otherwise why nothing can be written any more.
     pub fn write(&mut self, id: ConnId, bytes: &[u8]) -> Result<usize, IoError> {
         self.with(id, |connection, context| connection.write(context, bytes))
+    }
+
+    /// As [`Shard::write`], and says that more will follow soon: a short last segment is held back for it, until other
+    /// bytes or an acknowledgment come, or for one retransmission time-out.
+    ///
+    /// # Errors
+    /// As [`Shard::write`].
+    pub fn write_more(&mut self, id: ConnId, bytes: &[u8]) -> Result<usize, IoError> {
+        self.with(id, |connection, context| connection.write_more(context, bytes))
+    }
+
+    /// Sends what is queued now, also what Nagle's algorithm, a cork or [`Shard::write_more`] holds back.
+    ///
+    /// # Errors
+    /// There is no such connection.
+    pub fn flush(&mut self, id: ConnId) -> Result<(), IoError> {
+        self.with(id, |connection, _| {
+            connection.flush();
+            Ok(())
+        })
     }
 
     /// As [`Shard::write`], and marks the last byte as urgent (RFC 6093: a mark in the stream, no channel of its own).
@@ -153,6 +185,11 @@ impl Shard {
             Some(slot) if slot.ended.is_none() => slot.connection.state(),
             Some(_) | None => TcpState::Closed,
         }
+    }
+
+    /// Why a connection has ended; `None` while it goes on. One that ended before it was accepted tells it here alone.
+    pub fn ended(&self, id: ConnId) -> Option<CloseReason> {
+        self.connections.get(id.id)?.ended
     }
 
     /// Figures of a connection.

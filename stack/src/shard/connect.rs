@@ -49,7 +49,7 @@ impl Shard {
         let hash = self.table.hash(&flow);
         let iss = tcp::isn::isn(&self.prfs.isn, &flow, self.now);
         let ts_offset = tcp::timestamps::offset(&self.prfs.timestamps, source, remote.addr);
-        let our_mss = self.mss_to(remote.addr);
+        let our_mss = options.announced_mss(self.mss_to(remote.addr));
         let connection =
             Connection::connect(flow, iss, ts_offset, our_mss, options, &self.settings.tcp, self.now);
         // The entry and its deadline exist before the SYN does, so that nothing that follows can wait for ever.

@@ -101,7 +101,7 @@ impl Shard {
             }
         }
         self.pings.next = (number + 1) & (u32::MAX >> 1);
-        let bytes = bytes.min(self.capabilities.mtu.saturating_sub(Ipv4Header::LEN + ECHO_HEADER));
+        let bytes = bytes.min(usize::from(u16::MAX) - Ipv4Header::LEN - ECHO_HEADER);
         let deadline = self.now + timeout;
         let ping =
             Ping { number, to, identifier, sequence, bytes, sent: None, deadline, timeout, reply: None };
@@ -160,7 +160,7 @@ impl Shard {
             Ipv4Header::atomic(source, destination, IpProtocol::ICMP, self.settings.ip.ttl, length as u16)
                 .write(place);
         }
-        self.emit(frame, via);
+        self.emit_in_fragments(frame, via);
     }
 
     pub(crate) fn ping_resolved(&mut self, number: u32) {

@@ -3,7 +3,7 @@
 use super::{Shard, Token, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
-use crate::tcp::Context;
+use crate::tcp::{Context, PacketOptions};
 use crate::telemetry::Discard;
 use crate::wire::{
     Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
@@ -69,11 +69,12 @@ impl Shard {
                 return self.wait_to_send(index, neighbor);
             }
         }
-        let (traffic_class, ttl) =
-            self.connections.at(index).map_or((0, None), |slot| slot.connection.ip_options());
-        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
-        let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
+        let chosen =
+            self.connections.at(index).map(|slot| slot.connection.packet_options()).unwrap_or_default();
+        let PacketOptions { traffic_class, ttl, may_fragment } = chosen;
+        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
+        let whole = !may_fragment && self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
@@ -176,7 +177,7 @@ impl Shard {
             let Some(_) = slot.connection.poll_transmit(&mut context, 0) else { break };
             self.discards.count(Discard::NeighborUnreachable);
         }
-        self.touch(index);
+        self.arm(index);
     }
 
     /// Puts a frame that starts at the IP header on its way.
@@ -230,7 +231,7 @@ impl Shard {
     /// Sends a segment that belongs to no connection (RST, SYN-ACK) back to the station that its cause came from, so that
     /// an unproven peer gets no neighbour entry.
     pub(crate) fn send_bare(&mut self, flow: &FlowKey, header: &TcpHeader, station: Mac) {
-        self.send_answer(flow, header, station, (0, None));
+        self.send_answer(flow, header, station, PacketOptions::default());
     }
 
     /// As [`Shard::send_bare`], with what the application chose for the packets of its listener.
@@ -239,15 +240,26 @@ impl Shard {
         flow: &FlowKey,
         header: &TcpHeader,
         station: Mac,
-        (traffic_class, ttl): (u8, Option<u8>),
+        chosen: PacketOptions,
+    ) {
+        let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
+        self.send_bare_via(flow, header, via, chosen);
+    }
+
+    /// Sends a segment without data on a known way.
+    pub(crate) fn send_bare_via(
+        &mut self,
+        flow: &FlowKey,
+        header: &TcpHeader,
+        via: Via,
+        chosen: PacketOptions,
     ) {
         let offload = self.capabilities.checksum_offload;
-        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
+        let ttl = chosen.ttl.unwrap_or(self.settings.ip.ttl);
         let mut frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
-        if traffic_class != 0 {
-            mark(&mut frame, traffic_class);
+        if chosen.traffic_class != 0 {
+            mark(&mut frame, chosen.traffic_class);
         }
-        let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
         self.counters.segments_sent += 1;
         self.emit(frame, via);
     }

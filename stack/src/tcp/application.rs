@@ -36,10 +36,12 @@ impl Connection {
     }
 
     /// Bytes that may be queued now. The room grows with the congestion window: what is twice as much as the network holds
-    /// keeps the sender busy, and more would only be memory.
+    /// keeps the sender busy, and more would only be memory. An application that named its own size gets all of it.
     pub fn send_space(&self, settings: &settings::Tcp) -> usize {
-        let own = self.common.rare.as_ref().and_then(|rare| rare.send_buffer_max);
-        let most = own.unwrap_or(settings.send_buffer_max);
+        if let Some(own) = self.common.rare.as_ref().and_then(|rare| rare.send_buffer_max) {
+            return (own as usize).saturating_sub(self.send_queued());
+        }
+        let most = settings.send_buffer_max;
         let useful = match &self.phase {
             Phase::Synchronized(s) => s.snd.control.cwnd().saturating_mul(2).max(SEND_LEAST),
             Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Closed => SEND_LEAST,
@@ -52,6 +54,19 @@ impl Connection {
     /// # Errors
     /// [`IoError::WouldBlock`] without room, [`IoError::Shutdown`] after `shutdown` or `close`, [`IoError::Ended`].
     pub fn write(&mut self, ctx: &mut Context<'_>, bytes: &[u8]) -> Result<usize, IoError> {
+        self.queue_bytes(ctx, bytes, false)
+    }
+
+    /// As [`write`](Self::write), and says that more will follow soon: a short last segment is held back for it, until other
+    /// bytes or an acknowledgment come, or for one retransmission time-out.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_more(&mut self, ctx: &mut Context<'_>, bytes: &[u8]) -> Result<usize, IoError> {
+        self.queue_bytes(ctx, bytes, true)
+    }
+
+    fn queue_bytes(&mut self, ctx: &mut Context<'_>, bytes: &[u8], more: bool) -> Result<usize, IoError> {
         let space = self.send_space(ctx.settings);
         let queue = self.send_queue_mut()?;
         let n = bytes.len().min(space);
@@ -60,6 +75,7 @@ impl Connection {
         }
         let was_empty = queue.is_empty();
         let written = queue.write(ctx.pool, bytes.get(..n).unwrap_or_default());
+        self.common.note_more(more);
         self.on_queued(ctx, was_empty);
         Ok(written)
     }
@@ -191,7 +207,7 @@ impl Synchronized {
     pub(super) fn on_queued(&mut self, common: &Common, ctx: &Context<'_>, was_empty: bool) {
         if was_empty && self.snd.flight() == 0 && self.snd.fin == Fin::No {
             // RFC 5681, Section 4.1: after an idle RTO the window that was measured says nothing any more.
-            if self.snd.progress_at.age(ctx.now) > self.snd.rtt.rto() {
+            if ctx.settings.slow_start_after_idle && self.snd.progress_at.age(ctx.now) > self.snd.rtt.rto() {
                 self.snd.control.on_idle(u32::from(self.snd.mss), ctx.settings);
             }
             self.snd.progress_at = Stamp::new(ctx.now);

@@ -2,7 +2,7 @@
 
 use super::congestion::Control;
 use super::icmp::IcmpError;
-use super::options::{MIN_MSS, Options};
+use super::options::{MIN_MSS, Options, PacketOptions};
 use super::outcome::{End, Events, Outcome, Reset};
 use super::rtt::Rtt;
 use super::stamp::{CoarseStamp, Stamp};
@@ -82,9 +82,13 @@ impl Common {
         rare.linger = options.linger;
         rare.receive_window_max = options.receive_window_max;
         rare.send_buffer_max = options.send_buffer_max;
-        rare.traffic_class = options.traffic_class;
-        rare.ttl = options.ttl;
+        rare.cork = options.cork;
+        rare.max_segment = options.max_segment;
         rare.quickack = options.quickack;
+        rare.packet = options.packet_options();
+        if options.tally {
+            rare.tally.get_or_insert_default();
+        }
         rare.keepalive = options.keepalive.then(|| keepalive::start(options.keepalive_times, settings, now));
     }
 }
@@ -312,18 +316,29 @@ impl Connection {
         if matches!(self.state(), TcpState::TimeWait | TcpState::Closed) {
             return;
         }
+        let was_corked = self.common.is_corked();
         let before = self.common.user_timeout(ctx.settings);
         self.common.apply(options, ctx.settings, ctx.now);
+        if was_corked && !self.common.is_corked() {
+            self.flush();
+        }
         if let Phase::Synchronized(s) = &mut self.phase {
             s.set_quickack(options.quickack);
             s.on_user_timeout_changed(&self.common, ctx, before);
         }
     }
 
-    /// What the application chose for the IP header of every packet: the traffic class and the time to live.
+    /// Sends what is queued now, also what was held back; `nodelay` alone is for what comes later.
+    pub fn flush(&mut self) {
+        if let Phase::Synchronized(s) = &self.phase {
+            s.flush(&mut self.common);
+        }
+    }
+
+    /// What the application chose for the IP header of every packet.
     #[inline]
-    pub fn ip_options(&self) -> (u8, Option<u8>) {
-        self.common.rare.as_ref().map_or((0, None), |rare| (rare.traffic_class, rare.ttl))
+    pub fn packet_options(&self) -> PacketOptions {
+        self.common.rare.as_ref().map_or_else(PacketOptions::default, |rare| rare.packet)
     }
 
     /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
@@ -331,6 +346,7 @@ impl Connection {
     pub fn options(&self) -> Options {
         let rare = self.common.rare.as_deref();
         let keepalive = rare.and_then(|rare| rare.keepalive.as_ref());
+        let packet = self.packet_options();
         Options {
             nodelay: self.common.nodelay,
             keepalive: keepalive.is_some(),
@@ -339,9 +355,13 @@ impl Connection {
             linger: rare.and_then(|rare| rare.linger),
             receive_window_max: rare.and_then(|rare| rare.receive_window_max),
             send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
-            traffic_class: rare.map_or(0, |rare| rare.traffic_class),
-            ttl: rare.and_then(|rare| rare.ttl),
+            cork: self.common.is_corked(),
+            max_segment: rare.and_then(|rare| rare.max_segment),
             quickack: rare.is_some_and(|rare| rare.quickack),
+            traffic_class: packet.traffic_class,
+            ttl: packet.ttl,
+            may_fragment: packet.may_fragment,
+            tally: rare.is_some_and(|rare| rare.tally.is_some()),
         }
     }
 

@@ -43,21 +43,46 @@ pub struct Options {
     pub linger: Option<Duration>,
     /// Receive window at most, bytes.
     pub receive_window_max: Option<u32>,
-    /// Send buffer at most, bytes.
+    /// Send buffer, bytes: as much may be written ahead, whatever the congestion window is.
     pub send_buffer_max: Option<u32>,
+    /// Hold the last, short segment back until this is off again, or for one retransmission time-out.
+    pub cork: bool,
+    /// Largest segment that is announced and sent, where it is smaller than what the path takes (RFC 9293, Section 3.7.1).
+    pub max_segment: Option<u16>,
+    /// Acknowledge every segment at once; otherwise the first few are, and later ones as the delayed ACK has it.
+    pub quickack: bool,
     /// The byte of DSCP (RFC 2474, Section 3) of every packet; its lower two bits belong to ECN.
     pub traffic_class: u8,
     /// The time to live of every packet.
     pub ttl: Option<u8>,
-    /// Acknowledge every segment at once; otherwise the first few are, and later ones as the delayed ACK has it.
-    pub quickack: bool,
+    /// Keep the counts of [`super::Tally`]; what was counted stays until the connection ends.
+    pub tally: bool,
+    /// Packets may be cut on the way: no DF, whatever the settings say.
+    pub may_fragment: bool,
+}
+
+/// What the IP header of every packet takes of the application's choice; see [`Options`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PacketOptions {
+    /// [`Options::traffic_class`].
+    pub traffic_class: u8,
+    /// [`Options::ttl`].
+    pub ttl: Option<u8>,
+    /// [`Options::may_fragment`].
+    pub may_fragment: bool,
 }
 
 impl Options {
-    /// What the IP header of every packet takes of it: the traffic class and the time to live.
+    /// What is for the IP header.
     #[inline]
-    pub fn ip_options(&self) -> (u8, Option<u8>) {
-        (self.traffic_class, self.ttl)
+    pub fn packet_options(&self) -> PacketOptions {
+        let &Self { traffic_class, ttl, may_fragment, .. } = self;
+        PacketOptions { traffic_class, ttl, may_fragment }
+    }
+
+    /// The segment size to announce, where the path takes `path`.
+    pub fn announced_mss(&self, path: u16) -> u16 {
+        self.max_segment.map_or(path, |own| own.clamp(MIN_MSS, path.max(MIN_MSS)))
     }
 
     /// The largest receive window.

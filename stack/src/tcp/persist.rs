@@ -14,7 +14,7 @@ impl Synchronized {
         self.timer_at = (ctx.now + self.snd.rtt.rto()).min(give_up_at);
     }
 
-    pub(super) fn on_persist_timer(&mut self, common: &Common, ctx: &mut Context<'_>) -> Outcome {
+    pub(super) fn on_persist_timer(&mut self, common: &mut Common, ctx: &mut Context<'_>) -> Outcome {
         let stalled = self.snd.progress_at.age(ctx.now);
         // RFC 6429, Section 4: a window that stays closed may be given up on even though the peer answers; a peer that
         // answers nothing is given up on as for data.
@@ -29,6 +29,9 @@ impl Synchronized {
                 retries => CloseReason::TimedOut { retries, over: stalled, soft: common.soft() },
             };
             return self.abandon(reason, common, ctx);
+        }
+        if self.release_on_timer(common, ctx) {
+            return Outcome::NONE;
         }
         self.snd.retries = self.snd.retries.saturating_add(1);
         self.snd.flags.set(Flags::PROBE, true);

@@ -1,5 +1,4 @@
-//! What goes out next. One function decides, without changing anything, so that "does it want to transmit" and "what does it
-//! transmit" cannot disagree.
+//! What goes out next: one function decides, without changing anything.
 
 use super::connection::{Connection, Context};
 use super::outcome::Outgoing;
@@ -36,13 +35,14 @@ enum Again {
 }
 
 impl Connection {
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something to give: where this is false it has nothing. What
+    /// windows and timers allow is decided there alone, once for each segment.
     #[inline]
-    pub fn wants_transmit(&self) -> bool {
+    pub fn may_transmit(&self) -> bool {
         match &self.phase {
             Phase::SynSent(syn) => syn.pending,
             Phase::SynReceived(syn) => syn.pending || syn.challenge,
-            Phase::Synchronized(s) => !s.is_quiet(&self.common) && s.next(&self.common, 0) != Next::Nothing,
+            Phase::Synchronized(s) => !s.is_quiet(&self.common),
             Phase::Closed => false,
         }
     }
@@ -186,7 +186,8 @@ impl Synchronized {
             if room < mss {
                 return if pipe == 0 { Next::Data(mss) } else { Next::Nothing };
             }
-            len = len.min(room).min(max_super.max(mss));
+            // At least two trains make up a window: while the second one is on its way the first is acknowledged.
+            len = len.min(room).min(max_super.min(snd.control.cwnd() / 2).max(mss));
             return Next::Data(len - len % mss);
         }
         if room < len && pipe > 0 {
@@ -195,7 +196,8 @@ impl Synchronized {
         let idle = snd.flight() == 0;
         let send = if len == unsent {
             // Nagle (RFC 9293, Section 3.7.4); the last bytes before a FIN wait for nothing.
-            idle || common.nodelay || snd.fin == Fin::Queued
+            let free = snd.fin == Fin::Queued || common.flushes();
+            free || (!common.holds_back() && (idle || common.nodelay))
         } else {
             // RFC 9293, Section 3.8.6.2.1: a window that holds less than a segment is used only from half its largest on.
             idle && len >= snd.max_wnd / 2
@@ -215,6 +217,7 @@ impl Synchronized {
         max_super: usize,
     ) -> Option<Outgoing> {
         if self.is_quiet(common) {
+            self.snd.flags.set(Flags::BURST, false);
             return None;
         }
         let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
@@ -224,7 +227,10 @@ impl Synchronized {
         }
         let next = self.next(common, max_super);
         let (seq, len) = match next {
-            Next::Nothing => return None,
+            Next::Nothing => {
+                self.snd.flags.set(Flags::BURST, false);
+                return None;
+            }
             Next::Again((seq, len), again) => {
                 self.on_again((seq, len), again, common, ctx);
                 (seq, self.data_part(seq, len))
@@ -239,7 +245,12 @@ impl Synchronized {
         if let Some(keepalive) = common.rare.as_mut().and_then(|rare| rare.keepalive.as_mut()) {
             keepalive.pending = false;
         }
-        Some(self.emit(common, ctx, seq, len, next))
+        let out = self.emit(common, ctx, seq, len, next);
+        self.flushed(common);
+        if let Some(tally) = common.tally() {
+            tally.on_sent(&out, matches!(next, Next::Again(..)));
+        }
+        Some(out)
     }
 
     /// Bytes of data in a piece that may reach over the FIN.
@@ -264,6 +275,8 @@ impl Synchronized {
                 self.snd.flags.set(Flags::HEAD, false);
                 rare.retransmitted_at = Some(ctx.now);
                 rare.high_rxt = rare.high_rxt.max(end);
+                // RFC 6675, Section 5, step 4.3: no rescue before this one is acknowledged.
+                rare.rescue_rxt = rare.rescue_rxt.or(Some(end));
             }
             Again::Lost => rare.high_rxt = rare.high_rxt.max(end),
             Again::Rescue => rare.rescue_rxt = rare.recovery_point,
@@ -279,7 +292,11 @@ impl Synchronized {
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
         let end = seq + len;
-        if len > 0 && end == data_end {
+        // RFC 9293, Section 3.9.1.2: the last segment that is queued has PSH. So has the last one of a train, and of what follows
+        // it at once: the receiver need not wait for more before it delivers. Not while the application says that more follows.
+        let train = len > self.segment_payload(common);
+        let pushes = len > 0 && !common.expects_more();
+        if pushes && (end == data_end || train) {
             flags = flags.with(TcpFlags::PSH);
         }
         // The FIN goes with the last bytes where the window has room for it, and always with their retransmission.
@@ -296,6 +313,10 @@ impl Synchronized {
         } else if next == Next::Probe {
             self.snd.flags.set(Flags::PROBE, false);
         }
+        if self.snd.flags.has(Flags::BURST) && pushes && !train && self.next_new(common, 0) == Next::Nothing {
+            flags = flags.with(TcpFlags::PSH);
+        }
+        self.snd.flags.set(Flags::BURST, train);
         let window = self.rcv.advertise(common.our_mss);
         // Built in its final place: copying a header that was just written costs more than writing it.
         let mut out = Outgoing {
@@ -347,7 +368,7 @@ impl Synchronized {
             snd.timed_seq = past.min(first + u32::from(snd.mss));
             snd.timed_at = window::micros(ctx.now);
         }
-        snd.flags.set(Flags::CWND_LIMITED, snd.flight() + u32::from(snd.mss) > snd.control.cwnd());
+        snd.measure_use();
         if self.snd.timer != Timer::Retransmit {
             self.arm_retransmit(common, ctx);
         }

@@ -111,14 +111,29 @@ impl Synchronized {
         self.arm_retransmit(common, ctx);
     }
 
-    /// `acked` sequence numbers are newly acknowledged: what that means for congestion control and recovery.
-    pub(super) fn on_progress(&mut self, common: &mut Common, ctx: &Context<'_>, acked: u32) {
+    /// What of the sequence numbers before `ack` the peer has told of already: by SACK, or by duplicate ACKs, one segment each.
+    pub(super) fn known_before(&self, common: &Common, ack: SeqNum) -> u32 {
+        let scoreboard = common.rare.as_ref().and_then(|rare| rare.scoreboard.as_ref());
+        match scoreboard.filter(|_| self.snd.flags.has(Flags::SACK)) {
+            Some(scoreboard) if scoreboard.is_empty() => 0,
+            Some(scoreboard) => {
+                ack.since(self.snd.una).saturating_sub(scoreboard.unsacked(self.snd.una, ack))
+            }
+            None => u32::from(self.snd.dup_acks) * u32::from(self.snd.mss),
+        }
+    }
+
+    /// `acked` sequence numbers are newly acknowledged, of which `known` were told of before: what that means for congestion
+    /// control and recovery.
+    pub(super) fn on_progress(&mut self, common: &mut Common, ctx: &Context<'_>, acked: u32, known: u32) {
         let snd = &mut self.snd;
         let mss = u32::from(snd.mss);
         snd.dup_acks = 0;
         if snd.mode == Mode::Open {
             let srtt = snd.rtt.srtt();
-            snd.control.on_ack(ctx.now, acked, srtt, mss, snd.flags.has(Flags::CWND_LIMITED));
+            // RFC 5681, Section 3.1 counts what was not acknowledged before; for what was known limited transmit has sent already.
+            let fresh = acked.saturating_sub(known);
+            snd.control.on_ack(ctx.now, fresh, srtt, mss, snd.window_is_used());
             if let Some(rare) = common.rare.as_mut() {
                 // An old point would seem to lie ahead once sequence numbers have wrapped.
                 rare.recovery_point = rare.recovery_point.filter(|point| !snd.una.gt(*point));
@@ -185,6 +200,38 @@ impl Snd {
         }
     }
 
+    /// What is in flight and taken for lost, whether it was sent again or not.
+    pub(super) fn lost(&self, common: &Common) -> u32 {
+        let Some(rare) = common.rare.as_ref() else { return 0 };
+        match (self.mode, rare.scoreboard.as_ref()) {
+            (Mode::Open, _) => 0,
+            (Mode::Fast, Some(scoreboard)) if self.flags.has(Flags::SACK) => {
+                let (mss, threshold) = (u32::from(self.mss), u32::from(self.dup_threshold));
+                let found = scoreboard.lost(self.una, mss, threshold);
+                // Enough duplicates say it of the first segment, whatever the blocks say.
+                found.max(self.flight().min(mss))
+            }
+            (Mode::Fast, _) => self.flight().min(u32::from(self.mss)),
+            (Mode::Loss, scoreboard) => {
+                let to = rare.recovery_point.unwrap_or(self.nxt).min(self.nxt);
+                match scoreboard {
+                    Some(scoreboard) => scoreboard.unsacked(self.una, to),
+                    None => to.since(self.una),
+                }
+            }
+        }
+    }
+
+    /// What is in flight and was sent again in this recovery.
+    pub(super) fn sent_again(&self, common: &Common) -> u32 {
+        let Some(rare) = common.rare.as_ref().filter(|_| self.mode != Mode::Open) else { return 0 };
+        let to = rare.high_rxt.max(self.una).min(self.nxt);
+        match rare.scoreboard.as_ref() {
+            Some(scoreboard) => scoreboard.unsacked(self.una, to),
+            None => to.since(self.una),
+        }
+    }
+
     /// What is lost and goes before anything new.
     pub(super) fn next_lost(&self, common: &Common, mss: u32) -> Option<Piece> {
         let rare = common.rare.as_ref()?;
@@ -218,7 +265,8 @@ impl Snd {
         let below = scoreboard.next_seg(self.una, self.nxt, rare.high_rxt, mss, threshold);
         below.map(|piece| (piece, false)).or_else(|| {
             let rescue = scoreboard.rescue(self.una, self.nxt, rare.rescue_rxt, mss);
-            rescue.map(|piece| (piece, true))
+            // What this recovery has sent again already is on its way: a second copy at once would rescue nothing.
+            rescue.filter(|piece| piece.0.ge(rare.high_rxt)).map(|piece| (piece, true))
         })
     }
 

@@ -115,6 +115,11 @@ impl Scoreboard {
         self.lost_below(mss, dup_thresh).is_some_and(|bound| seq.lt(bound)) && !self.is_sacked(seq)
     }
 
+    /// Bytes taken for lost (RFC 6675, Section 4, IsLost).
+    pub(super) fn lost(&self, snd_una: SeqNum, mss: u32, dup_thresh: u32) -> u32 {
+        self.lost_below(mss, dup_thresh).map_or(0, |bound| self.unsacked(snd_una, bound))
+    }
+
     /// Bytes of `from..to` that are not SACKed.
     pub(super) fn unsacked(&self, from: SeqNum, to: SeqNum) -> u32 {
         if to.le(from) {

@@ -3,11 +3,12 @@
 use super::PeerOptions;
 use super::congestion::Control;
 use super::icmp::IcmpError;
-use super::options::{KeepaliveTimes, TIMESTAMPS_LEN};
+use super::options::{KeepaliveTimes, PacketOptions, TIMESTAMPS_LEN};
 use super::reassembly::Reassembly;
 use super::rtt::Rtt;
 use super::sack::Scoreboard;
 use super::stamp::{CoarseStamp, Stamp};
+use super::tally::Tally;
 use crate::base::Instant;
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::wire::{FlowKey, SeqNum};
@@ -129,9 +130,16 @@ pub(super) struct Rare {
     pub(super) linger_at: Option<Instant>,
     pub(super) receive_window_max: Option<u32>,
     pub(super) send_buffer_max: Option<u32>,
-    pub(super) traffic_class: u8,
-    pub(super) ttl: Option<u8>,
+    pub(super) packet: PacketOptions,
     pub(super) quickack: bool,
+    /// The application holds short segments back.
+    pub(super) cork: bool,
+    /// It said with its last bytes that more will follow.
+    pub(super) more: bool,
+    /// What is queued goes out all the same.
+    pub(super) flush: bool,
+    pub(super) max_segment: Option<u16>,
+    pub(super) tally: Option<Box<Tally>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,
     /// What came twice last; it counts only while `rcv.duplicate` says so. Of several in one batch the last is reported.
@@ -281,6 +289,8 @@ impl Flags {
     pub(super) const PROBING: Self = Self(32);
     /// The congestion window limited what was sent last.
     pub(super) const CWND_LIMITED: Self = Self(64);
+    /// A train went out, and what follows it at once belongs to the same burst.
+    pub(super) const BURST: Self = Self(128);
 
     #[inline]
     pub(super) const fn has(self, flag: Self) -> bool {

@@ -94,7 +94,8 @@ impl TimeWaitRecord {
         if acceptable {
             TimeWaitVerdict::Reuse { min_iss: self.snd_nxt + 1 }
         } else {
-            TimeWaitVerdict::Ignore(Discard::TcpTimeWait)
+            // RFC 9293, Section 3.10.7.4, fourth check: in all other cases the challenge of RFC 5961, Section 4.2.
+            TimeWaitVerdict::Ack { restart: false }
         }
     }
 

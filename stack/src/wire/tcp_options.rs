@@ -44,36 +44,36 @@ pub(super) fn read_aligned_timestamps(options: &[u8; ALIGNED_TIMESTAMPS_LEN]) ->
 #[inline(never)]
 pub(super) fn read(options: &[u8], flags: TcpFlags) -> TcpOptions {
     let mut found = TcpOptions::default();
-    let mut rest = options;
-    // Every turn takes at least one byte away, so at most 40 turns.
-    while let [kind, after @ ..] = rest {
-        match *kind {
+    let syn = flags.syn();
+    let mut at = 0;
+    // Every turn goes on by at least one byte, so at most 40 turns.
+    while let Some(&kind) = options.get(at) {
+        match kind {
             END => break,
-            NO_OPERATION => rest = after,
+            NO_OPERATION => at += 1,
             _ => {
-                let len = after.first().copied().map_or(0, usize::from);
-                let Some((option, behind)) = (len >= 2).then(|| rest.split_at_checked(len)).flatten() else {
-                    break;
-                };
-                read_one(&mut found, option, flags.syn());
-                rest = behind;
+                let Some(&len) = options.get(at + 1).filter(|len| **len >= 2) else { break };
+                let Some(value) = options.get(at + 2..at + usize::from(len)) else { break };
+                read_one(&mut found, kind, value, syn);
+                at += usize::from(len);
             }
         }
     }
     found
 }
 
-/// Reads one option with its kind and length bytes.
-fn read_one(found: &mut TcpOptions, option: &[u8], syn: bool) {
-    match *option {
-        [MSS, 4, high, low] if syn => found.mss = Some(u16::from_be_bytes([high, low])),
-        [WINDOW_SCALE, 3, shift] if syn => found.window_scale = Some(shift),
-        [SACK_PERMITTED, 2] if syn => found.sack_permitted = true,
-        [TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3] => {
+/// Reads one option: its kind and what follows the length byte.
+#[inline]
+fn read_one(found: &mut TcpOptions, kind: u8, value: &[u8], syn: bool) {
+    match (kind, value) {
+        (MSS, &[high, low]) if syn => found.mss = Some(u16::from_be_bytes([high, low])),
+        (WINDOW_SCALE, &[shift]) if syn => found.window_scale = Some(shift),
+        (SACK_PERMITTED, []) if syn => found.sack_permitted = true,
+        (TIMESTAMPS, &[v0, v1, v2, v3, e0, e1, e2, e3]) => {
             found.timestamps =
                 Some(Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) });
         }
-        [SACK, 10 | 18 | 26 | 34, ref blocks @ ..] => {
+        (SACK, blocks) if matches!(blocks.len(), 8 | 16 | 24 | 32) => {
             found.sack = SackBlocks::default();
             for block in blocks.chunks_exact(8) {
                 if let [s0, s1, s2, s3, e0, e1, e2, e3] = *block {

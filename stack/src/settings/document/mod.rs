@@ -310,9 +310,9 @@ fn did_you_mean(name: &str, document: &Document) -> String {
     if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }
 
-/// Whether `text` fits on one line of a `.reg` file.
+/// Whether `text` can stand on one line of a file: what either format can hold, the other one takes.
 fn one_line(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    !text.chars().any(|c| matches!(c, '\r' | '\n') || text::refused(c))
 }
 
 /// Letters that a diagnostic quotes of something long.

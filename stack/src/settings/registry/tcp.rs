@@ -81,6 +81,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         ..Setting::BLANK
     },
     Setting {
+        name: "tcp.slow-start-limit",
+        kind: Kind::Number("segments"),
+        range: Range::new(0, 255),
+        freebsd: &["net.inet.tcp.abc_l_var"],
+        meaning: "Most segments that one ACK adds to the congestion window in slow start; 0: as many as it acknowledges.",
+        source: "RFC 9406, Section 4.3 (8 for a sender without pacing); RFC 3465, Section 2.3",
+        access: Some(Access {
+            get: |s| s.tcp.slow_start_limit.value(),
+            set: |s, v| s.tcp.slow_start_limit.store(v),
+        }),
+        ..Setting::BLANK
+    },
+    Setting {
+        name: "tcp.slow-start-after-idle",
+        linux: &["net.ipv4.tcp_slow_start_after_idle"],
+        meaning: "After an idle retransmission time-out the congestion window goes back to the initial one.",
+        source: "RFC 5681, Section 4.1",
+        access: Some(Access {
+            get: |s| s.tcp.slow_start_after_idle.value(),
+            set: |s, v| s.tcp.slow_start_after_idle.store(v),
+        }),
+        ..Setting::BLANK
+    },
+    Setting {
         name: "tcp.nagle",
         meaning: "Hold a short segment back while data is unacknowledged, unless the application said nodelay.",
         source: "RFC 9293, Section 3.7.4",

@@ -63,6 +63,25 @@ impl Control {
         self.window().in_slow_start()
     }
 
+    /// The most segments that were in flight in this round trip.
+    #[inline]
+    pub fn used(&self) -> u16 {
+        self.window().used()
+    }
+
+    /// So many segments are in flight; `anew`: whatever was before. Tells whether they are the most of this round trip, or the
+    /// first of a new one.
+    #[inline]
+    pub fn note_use(&mut self, segments: u16, anew: bool) -> bool {
+        self.window_mut().note_use(segments, anew)
+    }
+
+    /// A round trip is over.
+    #[inline]
+    pub fn end_round(&mut self) {
+        self.window_mut().end_round();
+    }
+
     /// `acked` bytes of new data were acknowledged outside recovery. `cwnd_limited`: since the last acknowledgment the
     /// sender was limited by the window; a window that was not used does not grow (RFC 9438, Section 5.8; RFC 7661, Section 4.4).
     pub fn on_ack(&mut self, now: Instant, acked: u32, srtt: Option<Duration>, mss: u32, cwnd_limited: bool) {

@@ -5,9 +5,8 @@ use crate::settings;
 /// Largest window kept: no scaled window is larger (RFC 7323, Section 2.3), and sums stay far from 2³².
 const MAX_WINDOW: u32 = 1 << 30;
 
-/// Most segments that one acknowledgment adds in slow start: L of RFC 9406, Section 4.3, for a sender without pacing. A
-/// receiver that acknowledges whole batches would hold a smaller L far below doubling in a round trip.
-const SLOW_START_LIMIT: u32 = 8;
+/// Of [`Window::used`]: the round trip is over, and the next segment begins a new one.
+const ROUND_OVER: u16 = 1 << 15;
 
 /// Congestion window and slow-start threshold, in bytes.
 #[derive(Clone, Debug)]
@@ -16,6 +15,10 @@ pub(super) struct Window {
     pub(super) ssthresh: u32,
     /// A time-out happened and slow start has not reached the threshold since.
     pub(super) after_timeout: bool,
+    /// Most segments that one ACK adds in slow start (L of RFC 3465 and RFC 9406, Section 4.3); 0: as many as it acknowledges.
+    pub(super) limit: u8,
+    /// The most segments that were in flight in this round trip, and [`ROUND_OVER`].
+    used: u16,
 }
 
 /// The initial window (RFC 6928, Section 2, with `initial_window` segments in place of 10).
@@ -29,18 +32,41 @@ impl Window {
     pub(super) fn new(settings: &settings::Tcp, mss: u32, handshake_retransmitted: bool) -> Self {
         // RFC 5681, Section 3.1: after a lost SYN or SYN-ACK one segment.
         let cwnd = if handshake_retransmitted { mss } else { initial_window(settings, mss) };
-        Self { cwnd: cwnd.max(1), ssthresh: u32::MAX, after_timeout: false }
+        let limit = settings.slow_start_limit.min(255) as u8;
+        Self { cwnd: cwnd.max(1), ssthresh: u32::MAX, after_timeout: false, limit, used: 0 }
     }
 
     pub(super) fn in_slow_start(&self) -> bool {
         self.cwnd < self.ssthresh
     }
 
-    /// Slow start counts the acknowledged bytes: at most [`SLOW_START_LIMIT`] segments an ACK, and one after a time-out, where
+    /// The most segments that were in flight in this round trip.
+    pub(super) fn used(&self) -> u16 {
+        self.used & !ROUND_OVER
+    }
+
+    /// Takes note of what is in flight; `anew`: whatever was before. Tells whether it was taken.
+    pub(super) fn note_use(&mut self, segments: u16, anew: bool) -> bool {
+        let taken = anew || self.used & ROUND_OVER != 0 || segments > self.used;
+        if taken {
+            self.used = segments.min(ROUND_OVER - 1);
+        }
+        taken
+    }
+
+    pub(super) fn end_round(&mut self) {
+        self.used |= ROUND_OVER;
+    }
+
+    /// Slow start counts the acknowledged bytes: at most `limit` segments an ACK, and one after a time-out, where
     /// an ACK says little about what left the network (RFC 5681, Section 3.1; RFC 3465, Section 2.3). Gives the
     /// acknowledged bytes that were left when the threshold was reached.
     pub(super) fn slow_start(&mut self, acked: u32, mss: u32) -> u32 {
-        let most = if self.after_timeout { mss } else { SLOW_START_LIMIT * mss };
+        let most = match (self.after_timeout, self.limit) {
+            (true, _) => mss,
+            (false, 0) => u32::MAX,
+            (false, limit) => u32::from(limit) * mss,
+        };
         let room = self.ssthresh - self.cwnd;
         let step = acked.min(most);
         self.grow(step.min(room));

@@ -40,6 +40,7 @@ impl Synchronized {
             }
             return Ok(());
         }
+        let known = if ack == self.snd.una { 0 } else { self.known_before(common, ack) };
         let sacked =
             if header.options.sack.len > 0 && self.snd.flags.has(Flags::SACK) && self.snd.flight() > 0 {
                 let scoreboard = common.rare_mut().scoreboard.get_or_insert_default();
@@ -47,10 +48,17 @@ impl Synchronized {
             } else {
                 0
             };
+        if let Some(tally) = common.tally().filter(|_| sacked > 0) {
+            tally.on_acked(0, sacked, u32::from(self.snd.mss));
+        }
         let old_window = self.snd.wnd;
         self.update_window(header);
         if ack != self.snd.una {
-            self.on_new_ack(common, ctx, header, outcome);
+            self.on_new_ack(common, ctx, header, known, outcome);
+            if sacked > 0 && self.snd.flight() > 0 {
+                // RFC 6675, Section 5: an ACK with new SACK blocks tells of losses whether it moves SND.UNA or not.
+                self.on_duplicate_ack(common, ctx);
+            }
         } else if self.snd.flight() > 0 && self.snd.timer == Timer::Retransmit {
             // RFC 5681, Section 2: a duplicate has no data, no FIN and the old window. With SACK it is one that reports
             // something new (RFC 6675, Section 2).
@@ -88,6 +96,7 @@ impl Synchronized {
         common: &mut Common,
         ctx: &mut Context<'_>,
         header: &TcpHeader,
+        known: u32,
         outcome: &mut Outcome,
     ) {
         let snd = &mut self.snd;
@@ -105,7 +114,8 @@ impl Synchronized {
         }
         snd.flags.set(Flags::PROBING, false);
         snd.progress_at = Stamp::new(ctx.now);
-        if snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq) {
+        let round = snd.flags.has(Flags::TIMING) && ack.ge(snd.timed_seq);
+        if round {
             let micros = window::micros(ctx.now).wrapping_sub(snd.timed_at);
             snd.flags.set(Flags::TIMING, false);
             snd.rtt.sample(Duration::from_micros(u64::from(micros)), ctx.settings);
@@ -120,7 +130,14 @@ impl Synchronized {
                 scoreboard.advance(ack);
             }
         }
-        self.on_progress(common, ctx, acked);
+        if let Some(tally) = common.tally() {
+            tally.on_acked(data, acked.saturating_sub(known), u32::from(self.snd.mss));
+        }
+        self.on_progress(common, ctx, acked, known);
+        if round {
+            self.snd.control.end_round();
+        }
+        self.release_on_ack(common);
         if self.snd.flight() == 0 {
             self.stop_timer();
             self.snd.flags.set(Flags::HEAD, false);

@@ -25,6 +25,10 @@ impl Synchronized {
         payload: &mut Option<Buf>,
     ) -> Outcome {
         let len = payload.as_ref().map_or(0, Buf::len) as u32;
+        let (expected, receiving) = (self.rcv.nxt, self.snd.state.may_receive());
+        if let Some(tally) = common.tally() {
+            tally.on_received(len);
+        }
         if let Err(outcome) = self.check(common, ctx, header, len) {
             return outcome;
         }
@@ -39,6 +43,11 @@ impl Synchronized {
             }
             if len > 0 || header.flags.fin() {
                 self.on_text(common, ctx, header, payload, &mut outcome);
+                if let Some(tally) = common.tally() {
+                    let fin = receiving && !self.snd.state.may_receive();
+                    let advanced = self.rcv.nxt.since(expected);
+                    tally.bytes_received += u64::from(advanced.saturating_sub(u32::from(fin)));
+                }
             }
             self.update_timer(common, ctx);
         }
@@ -149,6 +158,10 @@ impl Synchronized {
     #[cold]
     fn on_reset(&mut self, common: &mut Common, ctx: &mut Context<'_>, header: &TcpHeader) -> Outcome {
         if header.seq != self.rcv.nxt {
+            // Right behind the window, where an ACK may stand, a RST is outside.
+            if header.seq.ge(self.rcv.edge) {
+                return Outcome::discard(Discard::TcpOutOfWindow);
+            }
             self.challenge(common, ctx);
             return Outcome::discard(Discard::TcpResetInexact);
         }
