@@ -113,7 +113,7 @@ impl Shard {
             memory_low: self.memory_low,
         };
         let outcome = slot.connection.on_segment(&mut context, header, payload);
-        self.settle(index, outcome);
+        self.settle(index, &outcome);
     }
 
     fn to_half_open(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {

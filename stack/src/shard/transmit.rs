@@ -3,7 +3,7 @@
 use super::{Shard, Token, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
-use crate::tcp::Context;
+use crate::tcp::{Context, Outgoing};
 use crate::telemetry::Discard;
 use crate::wire::{
     Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
@@ -72,6 +72,7 @@ impl Shard {
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
         let whole = self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
+        let mut outgoing = Outgoing::default();
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
             let mut context = Context {
@@ -88,10 +89,10 @@ impl Shard {
                 (0, _) => 0,
                 (most, _) => most.saturating_sub(120),
             };
-            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
+            if !slot.connection.poll_transmit_into(&mut context, super_segment, &mut outgoing) {
                 self.arm(index);
                 return sent;
-            };
+            }
             if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via)
             {
                 sent += self.send_train(index, &flow, &outgoing, mac).max(1);
@@ -107,6 +108,8 @@ impl Shard {
                 outgoing.segment_size,
                 self.settings.ip.ttl,
             );
+            // Most have one segment to send.
+            let quiet = !slot.connection.may_transmit();
             if !whole {
                 let identification = self.identifications.next(flow.local.addr, flow.remote.addr);
                 let_be_cut(&mut frame, identification);
@@ -114,6 +117,10 @@ impl Shard {
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
+            if quiet {
+                self.arm(index);
+                return sent;
+            }
         }
         self.touch(index);
         sent
