@@ -22,11 +22,7 @@ fn growing() -> Options {
 
 /// Send buffer and receive window that serve us best at each MTU, as the peer has those that serve it best.
 fn buffers(mtu: usize) -> Options {
-    let size = std::env::var("B").ok().and_then(|b| b.parse::<u32>().ok()).unwrap_or(if mtu <= 1500 {
-        128
-    } else {
-        256
-    }) * 1024;
+    let size = if mtu <= 1500 { 128 } else { 256 } << 10;
     Options { receive_window_max: Some(size), send_buffer_max: Some(size), ..growing() }
 }
 

@@ -107,7 +107,7 @@ impl Shard {
                     memory_low: self.memory_low,
                 };
                 let outcome = slot.connection.on_segment(&mut context, header, &mut payload);
-                self.settle(index, outcome);
+                self.settle(index, &outcome);
                 outcome.discard.map_or(Ok(Taken::Segment), Err)
             }
             None => Err(Discard::TcpEntryGone),

@@ -69,7 +69,7 @@ impl Shard {
                 memory_low: self.memory_low,
             };
             let outcome = slot.connection.on_timer(&mut context);
-            self.settle(index, outcome);
+            self.settle(index, &outcome);
         }
     }
 

@@ -90,7 +90,7 @@ impl Shard {
                 slot.connection.on_path_mtu(&mut context, path.mtu.saturating_sub(40));
             }
         }
-        self.settle(index, outcome);
+        self.settle(index, &outcome);
         discard.map_or(Ok(()), Err)
     }
 

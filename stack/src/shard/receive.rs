@@ -142,7 +142,8 @@ impl Shard {
             let short = frame.len() < tcp_view::MIN_HEADER_LEN;
             return self.give_up(frame, if short { Discard::TcpMalformed } else { Discard::TcpChecksum });
         }
-        let Ok((header, header_len)) = TcpHeader::parse(frame.data()) else {
+        let mut header = TcpHeader::default();
+        let Ok(header_len) = header.read_from(frame.data()) else {
             return self.give_up(frame, Discard::TcpMalformed);
         };
         if header.src_port == 0 || header.dst_port == 0 {

@@ -13,14 +13,14 @@ use crate::wire::Addr;
 impl Shard {
     /// Carries out what a connection's step asked for.
     #[inline]
-    pub(crate) fn settle(&mut self, index: u32, outcome: Outcome) {
+    pub(crate) fn settle(&mut self, index: u32, outcome: &Outcome) {
         // A discard is the fate of a received frame: whoever gave the frame to the connection tells it.
         let Outcome { events, discard: _, reset, end } = outcome;
         if !events.is_empty() {
-            self.publish(index, events);
+            self.publish(index, *events);
         }
         if let Some(reset) = reset {
-            self.reset_flow(index, &reset);
+            self.reset_flow(index, reset);
         }
         match end {
             None => self.touch(index),
@@ -98,14 +98,14 @@ impl Shard {
     }
 
     /// The connection is over for the protocol.
-    fn finish(&mut self, index: u32, end: End) {
+    fn finish(&mut self, index: u32, end: &End) {
         let Some(slot) = self.connections.at_mut(index) else { return };
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
         slot.armed = Instant::FAR_FUTURE;
         self.wheel.cancel(index);
-        let reason = match end {
+        let reason = match *end {
             End::TimeWait(record) => {
                 let (place, retired) = self.time_wait.insert(record, self.now);
                 if let Some((old, old_flow)) = retired {

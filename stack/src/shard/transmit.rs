@@ -3,7 +3,7 @@
 use super::{Shard, Token, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
-use crate::tcp::{Context, PacketOptions};
+use crate::tcp::{Context, Outgoing, PacketOptions};
 use crate::telemetry::Discard;
 use crate::wire::{
     Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
@@ -76,6 +76,7 @@ impl Shard {
         let ttl = ttl.unwrap_or(self.settings.ip.ttl);
         let whole = !may_fragment && self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
+        let mut outgoing = Outgoing::default();
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
             let mut context = Context {
@@ -92,10 +93,10 @@ impl Shard {
                 (0, _) => 0,
                 (most, _) => most.saturating_sub(120),
             };
-            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
+            if !slot.connection.poll_transmit_into(&mut context, super_segment, &mut outgoing) {
                 self.arm(index);
                 return sent;
-            };
+            }
             if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via)
             {
                 sent += self.send_train(index, &flow, &outgoing, mac, ttl).max(1);
@@ -111,6 +112,8 @@ impl Shard {
                 outgoing.segment_size,
                 ttl,
             );
+            // Most have one segment to send; behind a super-segment the connection is asked once more.
+            let quiet = outgoing.segment_size == 0 && !slot.connection.may_transmit();
             if traffic_class != 0 {
                 mark(&mut frame, traffic_class);
             }
@@ -121,6 +124,10 @@ impl Shard {
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
+            if quiet {
+                self.arm(index);
+                return sent;
+            }
         }
         self.touch(index);
         sent

@@ -246,11 +246,18 @@ impl Connection {
     }
 
     /// Gives back what nobody needs any more, once there is an end.
+    #[inline]
     pub(super) fn finish(&mut self, ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
-        match outcome.end {
-            None => return outcome,
-            Some(End::TimeWait(_)) => self.release_sending(ctx),
-            Some(End::Closed(_)) => {
+        if let Some(end) = &outcome.end {
+            self.give_back(ctx, end);
+        }
+        outcome
+    }
+
+    fn give_back(&mut self, ctx: &mut Context<'_>, end: &End) {
+        match end {
+            End::TimeWait(_) => self.release_sending(ctx),
+            End::Closed(_) => {
                 self.release_sending(ctx);
                 match &mut self.phase {
                     Phase::Synchronized(s) => s.fall_silent(),
@@ -259,7 +266,6 @@ impl Connection {
                 }
             }
         }
-        outcome
     }
 
     fn release_sending(&mut self, ctx: &mut Context<'_>) {

@@ -50,10 +50,28 @@ impl Connection {
     /// The next segment to send. `max_super`: 0 without segmentation offload, else the most payload bytes of a
     /// super-segment, of which a multiple of the segment size is used.
     pub fn poll_transmit(&mut self, ctx: &mut Context<'_>, max_super: usize) -> Option<Outgoing> {
+        let mut out = Outgoing::default();
+        self.poll_transmit_into(ctx, max_super, &mut out).then_some(out)
+    }
+
+    /// As [`poll_transmit`](Self::poll_transmit), into `out`, all of which is overwritten where it gives true.
+    #[inline]
+    pub fn poll_transmit_into(
+        &mut self,
+        ctx: &mut Context<'_>,
+        max_super: usize,
+        out: &mut Outgoing,
+    ) -> bool {
         match &mut self.phase {
-            Phase::Synchronized(s) => s.poll_transmit(&mut self.common, ctx, max_super),
-            Phase::SynSent(_) | Phase::SynReceived(_) => self.poll_syn(ctx),
-            Phase::Closed => None,
+            Phase::Synchronized(s) => s.poll_transmit(&mut self.common, ctx, max_super, out),
+            Phase::SynSent(_) | Phase::SynReceived(_) => match self.poll_syn(ctx) {
+                Some(syn) => {
+                    *out = syn;
+                    true
+                }
+                None => false,
+            },
+            Phase::Closed => false,
         }
     }
 
@@ -215,10 +233,11 @@ impl Synchronized {
         common: &mut Common,
         ctx: &mut Context<'_>,
         max_super: usize,
-    ) -> Option<Outgoing> {
+        out: &mut Outgoing,
+    ) -> bool {
         if self.is_quiet(common) {
             self.snd.flags.set(Flags::BURST, false);
-            return None;
+            return false;
         }
         let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
         if self.urgent_ahead(common) {
@@ -229,7 +248,7 @@ impl Synchronized {
         let (seq, len) = match next {
             Next::Nothing => {
                 self.snd.flags.set(Flags::BURST, false);
-                return None;
+                return false;
             }
             Next::Again((seq, len), again) => {
                 self.on_again((seq, len), again, common, ctx);
@@ -245,12 +264,12 @@ impl Synchronized {
         if let Some(keepalive) = common.rare.as_mut().and_then(|rare| rare.keepalive.as_mut()) {
             keepalive.pending = false;
         }
-        let out = self.emit(common, ctx, seq, len, next);
+        self.emit(common, ctx, (seq, len), next, out);
         self.flushed(common);
         if let Some(tally) = common.tally() {
-            tally.on_sent(&out, matches!(next, Next::Again(..)));
+            tally.on_sent(out, matches!(next, Next::Again(..)));
         }
-        Some(out)
+        true
     }
 
     /// Bytes of data in a piece that may reach over the FIN.
@@ -288,7 +307,8 @@ impl Synchronized {
     }
 
     #[inline]
-    fn emit(&mut self, common: &Common, ctx: &Context<'_>, seq: SeqNum, len: u32, next: Next) -> Outgoing {
+    fn emit(&mut self, common: &Common, ctx: &Context<'_>, piece: Piece, next: Next, out: &mut Outgoing) {
+        let (seq, len) = piece;
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
         let end = seq + len;
@@ -319,21 +339,19 @@ impl Synchronized {
         self.snd.flags.set(Flags::BURST, train);
         let window = self.rcv.advertise(common.our_mss);
         // Built in its final place: copying a header that was just written costs more than writing it.
-        let mut out = Outgoing {
-            header: TcpHeader {
-                src_port: common.flow.local.port,
-                dst_port: common.flow.remote.port,
-                seq,
-                ack: self.rcv.nxt,
-                flags,
-                window,
-                urgent: 0,
-                options: TcpOptions::default(),
-            },
-            offset: if len == 0 { 0 } else { seq.since(self.snd.una) as usize },
-            len: len as usize,
-            segment_size: 0,
+        out.header = TcpHeader {
+            src_port: common.flow.local.port,
+            dst_port: common.flow.remote.port,
+            seq,
+            ack: self.rcv.nxt,
+            flags,
+            window,
+            urgent: 0,
+            options: TcpOptions::default(),
         };
+        out.offset = if len == 0 { 0 } else { seq.since(self.snd.una) as usize };
+        out.len = len as usize;
+        out.segment_size = 0;
         out.header.options.timestamps = self.timestamps(common, ctx);
         if self.rcv.gap || self.rcv.duplicate {
             out.header.options.sack = self.sack_blocks(common);
@@ -347,7 +365,6 @@ impl Synchronized {
             out.header.urgent = pointer;
         }
         self.on_ack_sent();
-        out
     }
 
     /// Sequence numbers up to `past` are in flight for the first time.

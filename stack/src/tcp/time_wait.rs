@@ -2,6 +2,7 @@
 
 use super::timestamps;
 use crate::base::{Instant, Slab};
+use crate::buffer::prefetch;
 use crate::telemetry::Discard;
 use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, Timestamps};
 use core::time::Duration;
@@ -182,6 +183,10 @@ impl TimeWaitStore {
             let index = self.oldest;
             gone = self.remove(index).map(|old| (index, old.flow));
             self.retired += u64::from(gone.is_some());
+            // The next one to retire was last touched a whole store of records ago.
+            if let Some(next) = self.slab.at(self.oldest) {
+                prefetch(next);
+            }
         }
         let entry =
             Entry { expires_at: now + self.life, record, older: NIL, newer: NIL, answers: 0, answered_in: 0 };

@@ -33,7 +33,19 @@ pub(super) fn read_aligned_timestamps(options: &[u8; ALIGNED_TIMESTAMPS_LEN]) ->
         .then(|| Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) })
 }
 
-/// Reads a list of options.
+/// Writes timestamps alone, in the same layout; gives the bytes written.
+#[inline]
+pub(super) fn write_aligned_timestamps(timestamps: Timestamps, out: &mut [u8; MAX_LEN]) -> usize {
+    let [k0, k1, k2, k3] = ALIGNED_TIMESTAMPS;
+    let [v0, v1, v2, v3] = timestamps.value.to_be_bytes();
+    let [e0, e1, e2, e3] = timestamps.echo.to_be_bytes();
+    if let Some(place) = out.first_chunk_mut::<ALIGNED_TIMESTAMPS_LEN>() {
+        *place = [k0, k1, k2, k3, v0, v1, v2, v3, e0, e1, e2, e3];
+    }
+    ALIGNED_TIMESTAMPS_LEN
+}
+
+/// Reads a list of options into `found`, which is the default before.
 ///
 /// An option of unknown kind is skipped by its length (RFC 9293, Section 3.1, MUST-6), and so is a known one whose length
 /// is not its kind's. Where the length itself is illegal (0, 1, or beyond the list), nothing after it can be found: what
@@ -42,8 +54,7 @@ pub(super) fn read_aligned_timestamps(options: &[u8; ALIGNED_TIMESTAMPS_LEN]) ->
 /// last one counts. MSS, window scale and SACK-permitted have no meaning outside a SYN (RFC 9293, Section 3.7.1;
 /// RFC 7323, Section 2.2; RFC 2018, Section 2) and are not read there.
 #[inline(never)]
-pub(super) fn read(options: &[u8], flags: TcpFlags) -> TcpOptions {
-    let mut found = TcpOptions::default();
+pub(super) fn read(options: &[u8], flags: TcpFlags, found: &mut TcpOptions) {
     let syn = flags.syn();
     let mut at = 0;
     // Every turn goes on by at least one byte, so at most 40 turns.
@@ -54,12 +65,11 @@ pub(super) fn read(options: &[u8], flags: TcpFlags) -> TcpOptions {
             _ => {
                 let Some(&len) = options.get(at + 1).filter(|len| **len >= 2) else { break };
                 let Some(value) = options.get(at + 2..at + usize::from(len)) else { break };
-                read_one(&mut found, kind, value, syn);
+                read_one(found, kind, value, syn);
                 at += usize::from(len);
             }
         }
     }
-    found
 }
 
 /// Reads one option: its kind and what follows the length byte.
