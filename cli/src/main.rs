@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{drill, guard, ping, settings, telnet};
+use commands::{drill, forward, guard, ping, settings, telnet};
 
 /// A TCP/IP stack in user space in which nothing hangs and a SYN attack costs the attacker.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ struct Cli {
 enum Command {
     /// The situation of article 297040 on the embedded network: a flood, dead addresses, and what the server promises
     Drill(drill::Args),
+    /// Outgoing connections of this machine's programs, carried by our own stack to a listed destination
+    Forward(forward::Args),
     /// A hardened front: connections to our own address on a TAP device, relayed to a backend
     Guard(guard::Args),
     /// Echo requests, over a TAP device or the embedded network
@@ -41,6 +43,7 @@ Exit codes: 0 done, 1 what was asked for failed or is false, 2 the command line 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Drill(args) => drill::run(args),
+        Command::Forward(args) => forward::run(args),
         Command::Guard(args) => guard::run(args),
         Command::Ping(args) => ping::run(args),
         Command::Settings(args) => settings::run(args),

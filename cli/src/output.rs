@@ -41,6 +41,12 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
+/// Writes `text` to standard output, without its styles where that is no terminal.
+pub(crate) fn text(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Writes `text` to standard output as it is.
 pub(crate) fn raw(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -195,3 +195,14 @@ fn a_flood_out_of_range_is_a_usage_error() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("0..=10000000"));
 }
+
+#[test]
+fn as_many_dead_connects_as_there_can_be_overrun_no_receive_queue() {
+    let output = drill(&["--json", "--duration", "8", "--flood", "50000", "--dead", "20000"]);
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(report["dead_at_once"].as_u64().unwrap() > 5000, "{}", report["dead_at_once"]);
+    for node in report["nodes"].as_array().unwrap() {
+        assert_eq!(node["overrun"], 0, "{node}");
+    }
+}

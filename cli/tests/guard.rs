@@ -7,7 +7,6 @@
 #[path = "guard/cases.rs"]
 mod cases;
 #[cfg(target_os = "linux")]
-#[path = "guard/lab.rs"]
 mod lab;
 #[cfg(target_os = "linux")]
 #[path = "../../stack/tests/support/mod.rs"]
@@ -27,8 +26,10 @@ fn main() -> std::process::ExitCode {
         a_backend_that_refuses_reaches_the_client_as_a_reset,
         a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_bound,
         a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound,
+        a_backend_that_vanishes_under_data_reaches_the_client_as_a_reset_within_its_bound,
         a_backend_that_resets_reaches_the_client_as_a_reset,
         sigterm_lets_a_connection_finish,
+        a_reader_of_events_that_stops_reading_holds_up_nobody,
         a_second_signal_ends_at_once,
         what_the_drain_cuts_off_is_counted,
         a_device_name_that_is_too_long_is_an_error,

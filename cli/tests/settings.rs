@@ -205,3 +205,25 @@ fn help_shows_examples() {
         assert!(stdout(&synward(args)).contains("Examples:"), "{args:?}");
     }
 }
+
+#[test]
+fn convert_names_the_preset_that_it_was_given() {
+    use synward::settings::{Document, Format, Preset};
+    let source = Temp::new(
+        "preset.reg",
+        format!("REGEDIT4\n\n{TCPIP}\n\"TcpTimedWaitDelay\"=dword:0000003c\n").as_bytes(),
+    );
+    let own = Temp::new("preset.toml", b"preset = \"linux\"\n[tcp]\ntime-wait = 60\n");
+    for (file, format) in [(&source, "toml"), (&source, "reg"), (&own, "toml"), (&own, "reg")] {
+        let text = stdout(&synward(&["convert", file.path(), "--to", format, "--preset", "nt4-sp6a"]));
+        let written = Document::parse(text.as_bytes(), Format::of(&format!("x.{format}"), b""));
+        assert_eq!(written.preset(), Some(Preset::Nt4Sp6a), "{text}");
+        let bytes = std::fs::read(file.path()).unwrap();
+        let read = Document::parse(&bytes, Format::of(file.path(), &bytes)).load(Some(Preset::Nt4Sp6a));
+        assert_eq!(written.load(None).settings, read.settings, "{text}");
+    }
+    let text = stdout(&synward(&["convert", own.path(), "--to", "toml"]));
+    assert!(text.contains("preset = \"linux\""), "{text}");
+    let text = stdout(&synward(&["convert", source.path(), "--to", "toml"]));
+    assert!(!text.contains("preset"), "{text}");
+}

@@ -97,6 +97,7 @@ fn each_failure_names_its_reason() {
         (&["8.8.8.8"], "8.8.8.8:23: 129.68.72.1 says: network unreachable"),
         (&["198.18.0.1"], "198.18.0.1:23: 129.68.72.1 says: "),
         (&["129.68.72.20", "81"], "129.68.72.20:81: connection refused"),
+        (&["129.68.72.1"], "129.68.72.1:23: connection refused"),
         (&["129.68.72.255"], "129.68.72.255: not the address of one host"),
     ] {
         let (code, out, err) = telnet(args, "");

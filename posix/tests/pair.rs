@@ -311,6 +311,9 @@ fn options_are_read_back_and_unknown_ones_refused() {
         (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, 3000, 3000),
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, 77, 77),
         (libc::IPPROTO_IP, libc::IP_TOS, 0x13, 0x10),
+        (libc::IPPROTO_IP, libc::IP_TTL, 9, 9),
+        (libc::IPPROTO_IP, libc::IP_TTL, -1, 64),
+        (libc::IPPROTO_TCP, libc::TCP_QUICKACK, 1, 1),
     ] {
         pair.client.setsockopt(fd, level, name, &int(set)).unwrap();
         assert_eq!(pair.client.getsockopt(fd, level, name, &mut value), Ok(4));

@@ -79,10 +79,29 @@ fn every_malformed_frame_is_one_discard_with_its_reason() {
         ("a total length beyond the frame", ip_changed(|p| p[3] = 200), D::IpMalformed),
         ("a total length below the header", ip_changed(|p| (p[2], p[3]) = (0, 19)), D::IpMalformed),
         ("a wrong IP checksum", with(&|f| f[24] ^= 1), D::IpChecksum),
-        ("a first fragment", ip_changed(|p| p[6] = 0x20), D::IpFragment),
-        ("a later fragment", ip_changed(|p| (p[6], p[7]) = (0, 3)), D::IpFragment),
-        ("a tiny fragment at offset 8", ip_changed(|p| (p[6], p[7]) = (0x20, 1)), D::IpFragment),
-        ("a protocol that we do not speak", ip_changed(|p| p[9] = 17), D::IpProtocol),
+        (
+            "a fragment that ends beyond the largest packet",
+            ip_changed(|p| (p[6], p[7]) = (0x1f, 0xff)),
+            D::IpFragmentLength,
+        ),
+        ("a fragment between units", ip_changed(|p| (p[3], p[6]) = (39, 0x20)), D::IpFragmentLength),
+        ("a fragment of nothing", ip_changed(|p| (p[3], p[6]) = (20, 0x20)), D::IpFragmentLength),
+        ("a protocol that we do not speak", ip_changed(|p| p[9] = 132), D::IpProtocol),
+        (
+            "a UDP header that is half there",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0; 7])),
+            D::UdpMalformed,
+        ),
+        (
+            "a wrong UDP checksum",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0, 7, 0, 9, 0, 8, 1, 1])),
+            D::UdpChecksum,
+        ),
+        (
+            "UDP to a port, none of which is open",
+            frames::to_us(PEER_MAC, &frames::ipv4(PEER, US, IpProtocol::UDP, &[0, 7, 0, 9, 0, 8, 0, 0])),
+            D::UdpNoPort,
+        ),
         ("a packet for somebody else", ipv4_from([192, 0, 2, 2], [192, 0, 2, 77]), D::IpNotForUs),
         ("a packet to the subnet's broadcast", ipv4_from([192, 0, 2, 2], [192, 0, 2, 255]), D::IpBroadcast),
         ("a packet to a group", ipv4_from([192, 0, 2, 2], [224, 0, 0, 1]), D::IpBroadcast),
@@ -174,15 +193,10 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
     let (mut wire, mut bystander) = stand();
     let live = bystander.peer;
     let combinations = [
-        TcpFlags(0),
-        FIN,
-        PSH,
-        URG,
-        FIN.with(PSH).with(URG),
         SYN.with(FIN),
         SYN.with(RST),
-        SYN.with(FIN).with(ACK),
         SYN.with(RST).with(ACK),
+        SYN.with(FIN).with(PSH).with(URG),
         TcpFlags(0xff),
         TcpFlags(0x3f),
     ];
@@ -196,6 +210,28 @@ fn flags_that_no_segment_may_have_together_are_one_discard_with_and_without_a_co
         }
     }
     assert_eq!(wire.segments(), []);
+    bystander.check(&mut wire);
+}
+
+/// RFC 9293, Sections 3.10.7.1 and 3.10.7.2: null and Xmas scans, a FIN alone: a connection and a listener drop them, and where
+/// nobody listens they are answered as any segment is.
+#[test]
+fn without_syn_rst_and_ack_only_a_closed_port_answers() {
+    let (mut wire, mut bystander) = stand();
+    let live = bystander.peer;
+    for flags in [TcpFlags(0), FIN, PSH, URG, FIN.with(PSH).with(URG)] {
+        for peer in [live, Peer::new(50_001, 80)] {
+            let fate = wire.fate(&peer.frame(&peer.header(flags), &[]));
+            assert_eq!(fate, Some(Discard::TcpNoAck), "{flags:?}");
+            assert_eq!(wire.segments(), [], "{flags:?}");
+        }
+        let peer = Peer::new(50_002, 81);
+        let fate = wire.fate(&peer.frame(&peer.header(flags), b"data"));
+        assert_eq!(fate, Some(Discard::TcpNoConnection), "{flags:?}");
+        let answer: Vec<_> =
+            wire.segments().iter().map(|sent| (sent.header.flags, sent.header.ack)).collect();
+        assert_eq!(answer, [(RST.with(ACK), peer.seq + 4 + u32::from(flags.fin()))], "{flags:?}");
+    }
     bystander.check(&mut wire);
 }
 

@@ -6,7 +6,7 @@
 mod kernel {
     use std::io;
     use std::net::SocketAddr;
-    pub(crate) use tokio::net::{TcpListener, TcpStream};
+    pub(crate) use tokio::net::{TcpListener, TcpSocket, TcpStream, tcp};
 
     /// The kernel's loopback.
     pub(crate) struct Net;
@@ -29,6 +29,7 @@ mod kernel {
         }
     }
 
+    include!("socket_both/names.rs");
     include!("socket_both/bodies.rs");
 }
 
@@ -37,7 +38,7 @@ mod ours {
     use std::net::SocketAddr;
     use synward::Stack;
     use synward::device::memory::{LinkOptions, link};
-    pub(crate) use synward::{TcpListener, TcpStream};
+    pub(crate) use synward::{TcpListener, TcpSocket, TcpStream, socket::tcp};
 
     /// Two stacks on an in-memory link.
     pub(crate) struct Net {
@@ -67,5 +68,6 @@ mod ours {
         }
     }
 
+    include!("socket_both/names.rs");
     include!("socket_both/bodies.rs");
 }

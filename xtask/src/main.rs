@@ -2,6 +2,9 @@
 
 mod bench;
 mod check;
+mod pkt;
+mod steps;
+mod strangers;
 mod test;
 
 use std::path::PathBuf;
@@ -13,6 +16,8 @@ type Subcommand = (&'static str, &'static str, fn(&std::path::Path, &[String]) -
 const SUBCOMMANDS: &[Subcommand] = &[
     ("bench", "benchmarks beside peers ([NAME...] [--json] [--check])", bench::run),
     ("check", "layers, locks, unsafe, file sizes, RFC index (--write regenerates the index)", check::run),
+    ("strangers", "longer runs of what programs and captures by others judge (--only STEP)", strangers::run),
+    ("pkt", "packet scripts ([FILE...] | --against-kernel [FILTER] | --write)", pkt::run),
     ("test", "all tests, examples, other systems, loom, Miri (--only STEP for one of them)", test::run),
 ];
 
@@ -29,7 +34,7 @@ fn main() -> ExitCode {
     }
     eprintln!("usage: cargo xtask <command>\n");
     for (name, text, _) in SUBCOMMANDS {
-        eprintln!("  {name:<8} {text}");
+        eprintln!("  {name:<9} {text}");
     }
     if matches!(name, "--help" | "-h" | "help") { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

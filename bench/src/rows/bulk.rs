@@ -13,11 +13,17 @@ const ROUNDS: usize = 7;
 /// Most rounds until the pools are warm.
 const WARMING: usize = 24;
 const VERIFIED: usize = 32 << 20;
-/// Send buffer and receive window.
-const BUFFER: u32 = 256 * 1024;
 
-fn buffers() -> Options {
-    Options { receive_window_max: Some(BUFFER), send_buffer_max: Some(BUFFER), ..Options::default() }
+/// The same for every row: without Nagle's algorithm, as the peer, or the last partial segment of a round would wait for a
+/// delayed ACK, which is no work but time.
+fn growing() -> Options {
+    Options { nodelay: true, ..Options::default() }
+}
+
+/// Send buffer and receive window that serve us best at each MTU, as the peer has those that serve it best.
+fn buffers(mtu: usize) -> Options {
+    let size = if mtu <= 1500 { 128 } else { 256 } << 10;
+    Options { receive_window_max: Some(size), send_buffer_max: Some(size), ..growing() }
 }
 
 fn total(run: &Run, mtu: usize) -> usize {
@@ -29,8 +35,8 @@ pub fn bulk(run: &mut Run) {
         let options = PairOptions { mtu, ..PairOptions::default() };
         verify(&options, &Options::default(), VERIFIED);
         // As the peer, whose rows use the buffers that serve it best.
-        let mut ours = Bulk::new(&options, &buffers());
-        let mut growing = Bulk::new(&options, &Options::default());
+        let mut ours = Bulk::new(&options, &buffers(mtu));
+        let mut growing = Bulk::new(&options, &growing());
         ours.rate(total(run, mtu) / 4);
         growing.rate(total(run, mtu) / 4);
         let (mut rates, mut peers, mut natives, mut grown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -55,7 +61,7 @@ pub fn bulk(run: &mut Run) {
 pub fn super_segments(run: &mut Run) {
     let options = PairOptions { segmentation: true, ..PairOptions::default() };
     verify(&options, &Options::default(), VERIFIED);
-    let mut ours = Bulk::new(&options, &Options::default());
+    let mut ours = Bulk::new(&options, &growing());
     ours.rate(total(run, 9000) / 4);
     let rates = (0..ROUNDS).map(|_| ours.rate(total(run, 9000))).collect();
     run.report.add(Row::new("bulk: MTU 1500, super-segments", median(rates), "Gbit/s"));
@@ -70,7 +76,7 @@ pub fn through_tokio(run: &mut Run) {
             Ok(sockets) => sockets,
             Err(error) => return run.report.note(&format!("no stream through tokio: {error}")),
         };
-        let mut by_hand = Bulk::new(&PairOptions { mtu, ..PairOptions::default() }, &Options::default());
+        let mut by_hand = Bulk::new(&PairOptions { mtu, ..PairOptions::default() }, &growing());
         by_hand.rate(total(run, mtu) / 4);
         let (mut rates, mut hand) = (Vec::new(), Vec::new());
         let mut failed = sockets.rate(total(run, mtu) / 4).err();
@@ -93,7 +99,7 @@ pub fn through_tokio(run: &mut Run) {
 pub fn allocations(run: &mut Run) {
     for mtu in [1500, 9000, 65_535] {
         // Buffers that have their size: while they grow towards their limit, each step is an allocation and no packet's.
-        let mut ours = Bulk::new(&PairOptions { mtu, ..PairOptions::default() }, &buffers());
+        let mut ours = Bulk::new(&PairOptions { mtu, ..PairOptions::default() }, &buffers(mtu));
         let mut round = || {
             let (before, packets) = (count(), ours.pair.b.snapshot().counters.frames_received);
             ours.transfer(128 << 20);

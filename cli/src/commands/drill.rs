@@ -8,6 +8,7 @@ mod promises;
 mod report;
 mod scenario;
 mod watchdog;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     /// Well-behaved clients, half of them on-link
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     clients: u32,
-    /// Connects to dead ends that the server begins at one instant
+    /// Connects to dead ends that the server begins at once: 2000 at one instant, and as many every 20 ms beyond
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
     dead: u32,
     /// Probability that a frame is lost on a client's cable, each way (0 to 0.5)
@@ -152,11 +153,13 @@ fn drill(args: Args) -> Result<bool, String> {
     if let Some(path) = &args.capture {
         scenario.tap(LanCapture::create(path)?);
     }
-    let bar = progress_bar(scenario.times.latest.as_millis());
+    let (wanted, times) = (scenario.wanted.clone(), scenario.times);
+    let frames = move |at| work::frames(&wanted, &times, at);
+    let bar = progress_bar(frames(times.latest));
     let progress = bar.clone();
     // What the watchdog says must not stand behind the bar.
     watchdog::watch(scenario.progress(), args.watchdog, args.json, move || progress.finish_and_clear())?;
-    scenario.run(|now| bar.set_position(now.as_millis()));
+    scenario.run(|now| bar.set_position(frames(now)));
     bar.finish_and_clear();
     let frames = scenario.world.tap_mut::<LanCapture>().map(LanCapture::finish);
     let figures = Figures::collect(&mut scenario).ok_or("the drill lost one of its own hosts")?;
@@ -193,9 +196,10 @@ fn settings(args: &Args) -> Result<Settings, String> {
 }
 
 /// On a terminal only: elsewhere it draws nothing.
-fn progress_bar(milliseconds: u64) -> ProgressBar {
-    let bar = ProgressBar::new(milliseconds);
-    let style = ProgressStyle::with_template("{spinner} drill {wide_bar} {percent:>3} % of virtual time");
+fn progress_bar(frames: u64) -> ProgressBar {
+    let bar = ProgressBar::new(frames);
+    let style =
+        ProgressStyle::with_template("{spinner} drill {wide_bar} {percent:>3} % of its frames, {eta} left");
     if let Ok(style) = style {
         bar.set_style(style);
     }

@@ -1,24 +1,17 @@
 //! `synward guard`: a hardened front for an existing server.
 
-mod relay;
-mod report;
-
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use synward::device::tap::{Tap, TapOptions};
-use synward::settings::Preset;
+use socket2::{SockRef, TcpKeepalive};
 use synward::socket::{Stack, TcpListener, TcpSocket};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
-use crate::commands::settings::file;
-use crate::output;
-use report::{Event, Report};
+use super::relay::{self, DeviceArgs, Doors, Event, Report, Target};
+
+/// What messages call the server behind the guard.
+const BACKEND: &str = "backend";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,26 +22,16 @@ Examples:
     synward guard --tap syn0 --address 10.77.0.2/24 --listen 80,443 --backend 127.0.0.1:8080 --json
 
 The backend is reached by the kernel's own sockets. Its refusal or silence reaches the client as a reset within
---backend-timeout; a backend whose host vanishes later is noticed within --backend-silence while nothing is sent to it,
-and as the kernel gives up retransmitting (net.ipv4.tcp_retries2) while something is. Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
+--backend-timeout; a backend whose host vanishes later, or that takes nothing of what is sent to it, within --backend-silence.
+Ctrl-C and SIGTERM stop accepting and let connections finish for --drain; a second one ends at once.
 Exit code 0 after a drain, 1 where the device, an address or a port cannot be had.";
 
 /// A hardened front: connections to our own address on a TAP device, relayed to a backend
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The TAP device; made where it does not exist
-    #[arg(long, value_name = "NAME")]
-    tap: String,
-    /// Our own address on the device, with its prefix
-    #[arg(long, value_name = "A.B.C.D/LEN")]
-    address: Prefix,
-    /// The kernel's address on its side of the device: sets it and brings the device up
-    #[arg(long, value_name = "A.B.C.D/LEN")]
-    host_address: Option<Prefix>,
-    /// Router for clients beyond the prefix; the kernel's side where --host-address is given
-    #[arg(long, value_name = "ADDRESS")]
-    gateway: Option<IpAddr>,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Ports to listen on
     #[arg(long, value_name = "PORT", required = true, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     listen: Vec<u16>,
@@ -58,7 +41,7 @@ pub(crate) struct Args {
     /// Longest time for the backend to accept a connection, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     backend_timeout: u64,
-    /// Longest time in which the backend's host may answer nothing on a quiet connection, in seconds
+    /// Longest time in which the backend's host may answer nothing, or take nothing of what it is sent, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(4..=7200))]
     backend_silence: u64,
     /// Longest time for connections to finish after Ctrl-C or SIGTERM, in seconds
@@ -67,43 +50,9 @@ pub(crate) struct Args {
     /// Connections waiting to be accepted, for each port
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
-    /// Settings file, TOML or .reg
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-    /// Settings preset
-    #[arg(long, value_name = "NAME", value_parser = super::settings::preset)]
-    preset: Option<Preset>,
-    /// Without checksum and segmentation offload
-    #[arg(long)]
-    no_offload: bool,
     /// One JSON object a line instead of text
     #[arg(long)]
     json: bool,
-}
-
-/// An address with the length of its prefix.
-#[derive(Clone, Copy, Debug)]
-struct Prefix {
-    address: IpAddr,
-    length: u8,
-}
-
-impl std::str::FromStr for Prefix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("{text:?} is not ADDRESS/LENGTH, as 10.77.0.2/24");
-        let (address, length) = text.split_once('/').ok_or_else(wanted)?;
-        let address: IpAddr = address.parse().map_err(|_| wanted())?;
-        let length: u8 = length.parse().map_err(|_| wanted())?;
-        if address.is_ipv6() {
-            return Err(format!("{text:?}: the stack has no IPv6 yet"));
-        }
-        if length > 32 {
-            return Err(format!("{text:?}: the prefix length is at most 32"));
-        }
-        Ok(Self { address, length })
-    }
 }
 
 /// A backend that can be one: nobody listens on port 0.
@@ -114,163 +63,46 @@ fn backend(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(format_args!("cannot start the runtime: {error}"));
-            return output::failed();
-        }
-    };
-    match runtime.block_on(guard(args)) {
-        Ok(()) => output::OK,
-        Err(message) => {
-            output::error(message);
-            output::failed()
-        }
-    }
-}
-
-fn open_device(args: &Args) -> Result<Tap, String> {
-    let mut options = TapOptions::new(args.tap.clone());
-    options.offload = !args.no_offload;
-    let tap = Tap::open(&options).map_err(|error| error.to_string())?;
-    if let Some(host) = args.host_address {
-        let side = tap.host_side();
-        side.set_address(host.address, host.length).map_err(|error| error.to_string())?;
-        side.set_up(true).map_err(|error| error.to_string())?;
-    }
-    Ok(tap)
+    relay::run(guard(args))
 }
 
 async fn guard(args: Args) -> Result<(), String> {
+    let address = args.device.address.address;
     // Each connection would come back to us as another one.
-    if args.backend.ip() == args.address.address {
+    if args.backend.ip() == address {
         return Err(format!(
             "the backend {} is the guard's own address: it would relay to itself",
             args.backend
         ));
     }
-    let settings = file::load(args.settings.as_deref(), args.preset)?;
-    // Before anybody can see that we listen: whoever sends a signal then gets a drain.
-    let mut signals = Signals::catch()?;
-    let tap = open_device(&args)?;
-    // The kernel chooses the number of a name such as `syn%d`.
-    let device = tap.name().to_owned();
-    let mut builder =
-        Stack::builder(tap).address(format!("{}/{}", args.address.address, args.address.length));
-    if let Some(gateway) = args.gateway.or(args.host_address.map(|host| host.address)) {
-        builder = builder.gateway(gateway.to_string());
-    }
-    let stack = builder.settings(settings).spawn().map_err(|error| format!("{device}: {error}"))?;
-    let mut listeners = Vec::new();
+    let mut doors = Doors::new(Report::new(args.json, BACKEND, true))?;
+    let (stack, device) = args.device.spawn()?;
+    let target = Target { name: BACKEND, timeout: Duration::from_secs(args.backend_timeout) };
+    let (backend, silence) = (args.backend, Duration::from_secs(args.backend_silence));
     for port in &args.listen {
-        let local = SocketAddr::new(args.address.address, *port);
-        listeners
-            .push(listen(&stack, local, args.backlog).await.map_err(|error| format!("{local}: {error}"))?);
+        let local = SocketAddr::new(address, *port);
+        let listener = listen(&stack, local, args.backlog).await;
+        let listener = listener.map_err(|error| format!("{local}: {error}"))?;
+        doors.open(listener, target, move || connect(backend, silence));
     }
-    let report = Arc::new(Report::new(args.json));
-    report.event(&Event::Listening {
-        device: &device,
-        address: args.address.address,
-        ports: &args.listen,
-        backend: args.backend,
-    });
-    let (stop, stopping) = watch::channel(false);
-    let backend = relay::Target {
-        address: args.backend,
-        timeout: Duration::from_secs(args.backend_timeout),
-        silence: Duration::from_secs(args.backend_silence),
-    };
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, backend, report.clone(), stopping.clone()));
-    }
-    drop(stopping);
-    let status = tokio::spawn(report::status(stack.clone(), report.clone()));
-    let result = wait_for_end(&mut accepting, &mut signals).await;
-    report.event(&Event::Draining { seconds: args.drain });
-    let _ = stop.send(true);
-    let drained = async { while accepting.join_next().await.is_some() {} };
-    tokio::select! {
-        () = drained => {}
-        () = tokio::time::sleep(Duration::from_secs(args.drain)) => {}
-        () = signals.next() => {}
-    }
-    accepting.abort_all();
-    status.abort();
-    // What is left after the drain is reset.
-    let _ = stack.shutdown(Duration::from_secs(1)).await;
-    report.event(&report.ended());
-    result
+    let listening = Event::Listening { device: &device, address, ports: &args.listen, backend };
+    doors.serve(&stack, &listening, args.drain).await
+}
+
+/// Lets the kernel ask a quiet backend whether its host is still there, and bounds how long it tries to hand over what the
+/// backend does not take, so that one that vanished holds no client for ever. A backend that takes what it is sent may be as
+/// slow to answer as it likes: that is between it and its client.
+async fn connect(backend: SocketAddr, silence: Duration) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(backend).await?;
+    let probes = TcpKeepalive::new().with_time(silence / 2).with_interval(silence / 4).with_retries(2);
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(silence))?;
+    Ok(stream)
 }
 
 async fn listen(stack: &Stack, local: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     let socket = TcpSocket::new_v4(stack)?;
     socket.bind(local)?;
     socket.listen(backlog).await
-}
-
-/// Until somebody asks for the end, or every listener has failed.
-async fn wait_for_end(
-    accepting: &mut JoinSet<Result<(), String>>,
-    signals: &mut Signals,
-) -> Result<(), String> {
-    tokio::select! {
-        () = signals.next() => Ok(()),
-        Some(ended) = accepting.join_next() => match ended {
-            Ok(result) => result,
-            Err(error) => Err(error.to_string()),
-        },
-    }
-}
-
-/// Ctrl-C and SIGTERM. One value serves the whole run, so that none is lost between two waits.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// From now on both are caught.
-    fn catch() -> Result<Self, String> {
-        let told = |error: std::io::Error| format!("cannot listen for signals: {error}");
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(told)?,
-            terminate: signal(SignalKind::terminate()).map_err(told)?,
-        })
-    }
-
-    /// Waits for the next one.
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Accepts on one listener until told to stop, then waits for its connections.
-async fn accept(
-    listener: TcpListener,
-    backend: relay::Target,
-    report: Arc<Report>,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<(), String> {
-    let mut relays = JoinSet::new();
-    let result = loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((client, peer)) => {
-                    let report = report.clone();
-                    relays.spawn(async move { report.relay(peer, relay::relay(client, backend)).await });
-                }
-                Err(error) => break Err(format!("the stack has ended: {error}")),
-            },
-            Some(_) = relays.join_next() => {}
-            _ = stopping.changed() => break Ok(()),
-        }
-    };
-    drop(listener);
-    while relays.join_next().await.is_some() {}
-    result
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod drill;
 pub(crate) mod embedded;
+pub(crate) mod forward;
 pub(crate) mod guard;
 pub(crate) mod network;
 pub(crate) mod ping;
+pub(crate) mod relay;
 pub(crate) mod settings;
 pub(crate) mod telnet;

@@ -63,8 +63,6 @@ pub(crate) struct Network {
     pub(crate) clock: Clock,
     /// Our address.
     pub(crate) address: Ipv4Addr,
-    /// The device's MTU, in bytes.
-    pub(crate) mtu: usize,
     embedded: Option<Embedded>,
 }
 
@@ -92,9 +90,8 @@ impl Network {
             }
         };
         let clock = Clock::start();
-        let mtu = device.capabilities().mtu;
         let host = Host::new(config, device, clock.now()).map_err(|error| error.to_string())?;
-        Ok(Self { host, clock, address, mtu, embedded })
+        Ok(Self { host, clock, address, embedded })
     }
 
     /// Lets everything happen that is due now, and tells the host the time.

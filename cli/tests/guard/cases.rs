@@ -1,7 +1,7 @@
 //! What a user of the guard relies on.
 
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use synward::device::HostSide;
 
-use crate::lab::{BACKEND, GUARD, Guard, client, have, try_client};
+use crate::lab::{BACKEND, Front, GUARD, client, expect_reset, have, try_client};
 use crate::support::{skip, wait_for};
 
 pub(crate) fn curl_fetches_files_from_a_real_http_server() {
@@ -24,7 +24,7 @@ pub(crate) fn curl_fetches_files_from_a_real_http_server() {
     server.args(["-m", "http.server", "8080", "--bind", "127.0.0.1"]).current_dir(&folder);
     let mut server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for("the HTTP server listens", || TcpStream::connect(BACKEND).ok());
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let fetch = |i: usize| {
         let url = format!("http://{GUARD}/blob?{i}");
         let out = Command::new("curl").args(["-sS", "-m", "30", &url]).output().unwrap();
@@ -62,7 +62,7 @@ pub(crate) fn an_interactive_session_goes_on_and_half_close_passes_through() {
         // The client closed its direction; ours still works.
         stream.write_all(format!("heard {heard}").as_bytes()).unwrap();
     });
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.set_nodelay(true).unwrap();
     let mut text = [0; 64];
@@ -82,17 +82,8 @@ pub(crate) fn an_interactive_session_goes_on_and_half_close_passes_through() {
     assert_eq!((closed["up"].as_u64(), closed["down"].as_u64()), (Some(500), Some(509)), "{closed}");
 }
 
-/// Reads until the connection ends, which must be by a reset.
-fn expect_reset(client: io::Result<TcpStream>) {
-    let mut text = [0; 64];
-    match client.and_then(|mut stream| stream.read(&mut text)) {
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-        Ok(n) => panic!("{n} bytes and not a reset"),
-    }
-}
-
 pub(crate) fn a_backend_that_refuses_reaches_the_client_as_a_reset() {
-    let mut guard = Guard::start("127.0.0.1:9", &[]);
+    let mut guard = Front::guard("127.0.0.1:9", &[]);
     expect_reset(try_client());
     let failed = guard.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("cannot be reached"), "{failed}");
@@ -100,7 +91,7 @@ pub(crate) fn a_backend_that_refuses_reaches_the_client_as_a_reset() {
 
 pub(crate) fn a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_bound() {
     // Nobody has this address; the kernel itself would ask for three seconds.
-    let mut guard = Guard::start("10.77.0.99:80", &["--backend-timeout", "1"]);
+    let mut guard = Front::guard("10.77.0.99:80", &["--backend-timeout", "1"]);
     expect_reset(try_client());
     let failed = guard.event("failed");
     assert!(failed["error"].as_str().unwrap().contains("did not accept within 1 s"), "{failed}");
@@ -108,7 +99,7 @@ pub(crate) fn a_backend_that_is_silent_reaches_the_client_as_a_reset_within_its_
 
 pub(crate) fn a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_its_bound() {
     let listener = TcpListener::bind(BACKEND).unwrap();
-    let mut guard = Guard::start(BACKEND, &["--backend-silence", "4"]);
+    let mut guard = Front::guard(BACKEND, &["--backend-silence", "4"]);
     let stream = client();
     let (_held, _) = listener.accept().unwrap();
     // Nothing reaches the backend any more, and nothing says so.
@@ -116,6 +107,20 @@ pub(crate) fn a_backend_that_vanishes_reaches_a_quiet_client_as_a_reset_within_i
     expect_reset(Ok(stream));
     let failed = guard.event("failed");
     assert!(failed["seconds"].as_f64().unwrap() >= 3.0, "it was quiet for a while: {failed}");
+}
+
+pub(crate) fn a_backend_that_vanishes_under_data_reaches_the_client_as_a_reset_within_its_bound() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let mut guard = Front::guard(BACKEND, &["--backend-silence", "4"]);
+    let mut stream = client();
+    let (mut held, _) = listener.accept().unwrap();
+    stream.write_all(b"before").unwrap();
+    held.read_exact(&mut [0; 6]).unwrap();
+    HostSide::new("lo").set_up(false).unwrap();
+    // The kernel by itself would retransmit this for a quarter of an hour.
+    stream.write_all(b"nobody takes this").unwrap();
+    expect_reset(Ok(stream));
+    guard.event("failed");
 }
 
 pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
@@ -126,7 +131,7 @@ pub(crate) fn a_backend_that_resets_reaches_the_client_as_a_reset() {
         // Closing with the rest unread resets.
         stream.read_exact(&mut first).unwrap();
     });
-    let _guard = Guard::start(BACKEND, &[]);
+    let _guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.write_all(b"one byte is read, the others are not").unwrap();
     backend.join().unwrap();
@@ -141,7 +146,7 @@ pub(crate) fn sigterm_lets_a_connection_finish() {
         stream.read_to_end(&mut text).unwrap();
         stream.write_all(&text).unwrap();
     });
-    let mut guard = Guard::start(BACKEND, &[]);
+    let mut guard = Front::guard(BACKEND, &[]);
     let mut stream = client();
     stream.write_all(b"before").unwrap();
     thread::sleep(Duration::from_millis(200));
@@ -158,9 +163,45 @@ pub(crate) fn sigterm_lets_a_connection_finish() {
     assert_eq!(guard.exit_code(), Some(0));
 }
 
+pub(crate) fn a_reader_of_events_that_stops_reading_holds_up_nobody() {
+    let listener = TcpListener::bind(BACKEND).unwrap();
+    let backend = thread::spawn(move || {
+        for _ in 0..CONNECTIONS {
+            drop(listener.accept().unwrap());
+        }
+    });
+    // Many times what the pipe and the queue before it take.
+    const CONNECTIONS: u64 = 8_000;
+    let mut guard = Front::guard(BACKEND, &[]);
+    for _ in 0..CONNECTIONS {
+        let mut stream = client();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+    backend.join().unwrap();
+    guard.terminate();
+    // What was lost is told as soon as somebody reads again.
+    let (mut seen, mut lost) = (0, 0);
+    let ended = loop {
+        let event = guard.next_event();
+        match event["event"].as_str() {
+            Some("closed") => seen += 1,
+            Some("lost") => lost += event["events"].as_u64().unwrap(),
+            Some("ended") => break event,
+            _ => {}
+        }
+    };
+    assert!(lost > 0 && seen + lost <= CONNECTIONS + 100, "{seen} seen and {lost} lost");
+    assert_eq!(
+        (ended["accepted"].as_u64(), ended["failed"].as_u64()),
+        (Some(CONNECTIONS), Some(0)),
+        "{ended}"
+    );
+    assert_eq!(guard.exit_code(), Some(0));
+}
+
 pub(crate) fn a_second_signal_ends_at_once() {
     let listener = TcpListener::bind(BACKEND).unwrap();
-    let mut guard = Guard::start(BACKEND, &["--drain", "600"]);
+    let mut guard = Front::guard(BACKEND, &["--drain", "600"]);
     let stream = client();
     let (_held, _) = listener.accept().unwrap();
     guard.terminate();
@@ -183,7 +224,7 @@ pub(crate) fn a_device_name_that_is_too_long_is_an_error() {
 
 pub(crate) fn what_the_drain_cuts_off_is_counted() {
     let listener = TcpListener::bind(BACKEND).unwrap();
-    let mut guard = Guard::start(BACKEND, &["--drain", "0"]);
+    let mut guard = Front::guard(BACKEND, &["--drain", "0"]);
     let stream = client();
     let (_held, _) = listener.accept().unwrap();
     guard.terminate();

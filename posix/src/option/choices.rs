@@ -41,7 +41,11 @@ pub(crate) struct Choices {
     pub(crate) cork: bool,
     /// `TCP_MAXSEG`.
     pub(crate) max_segment: Option<u16>,
+    /// `TCP_QUICKACK`.
+    pub(crate) quickack: bool,
     pub(crate) traffic_class: u8,
+    /// `IP_TTL`; `None`: the setting's.
+    pub(crate) ttl: Option<u8>,
     /// `IP_MTU_DISCOVER`: whether packets may be cut.
     pub(crate) may_fragment: bool,
     /// `TCP_INQ`.
@@ -72,7 +76,9 @@ impl Default for Choices {
             user_timeout: None,
             cork: false,
             max_segment: None,
+            quickack: false,
             traffic_class: 0,
+            ttl: None,
             may_fragment: false,
             tell_left: false,
         }
@@ -103,7 +109,9 @@ impl Choices {
             send_buffer_max: self.send_buffer.map(|size| size.asked.max(LEAST_BUFFER)),
             cork: self.cork,
             max_segment: self.max_segment,
+            quickack: self.quickack,
             traffic_class: self.traffic_class,
+            ttl: self.ttl,
             may_fragment: self.may_fragment,
             tally: true,
         }

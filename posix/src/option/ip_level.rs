@@ -32,8 +32,20 @@ impl<D: Device + 'static> Table<D> {
     const ROWS: &'static [Row<D>] = &[
         Row {
             name: libc::IP_TTL,
-            get: |sockets, _| Ok(Reply::Int(i32::from(sockets.host.settings().ip.ttl))),
-            set: None,
+            get: |sockets, fd| {
+                let ttl = sockets.table.socket(fd)?.choices.ttl;
+                Ok(Reply::Int(i32::from(ttl.unwrap_or(sockets.host.settings().ip.ttl))))
+            },
+            set: Some(|sockets, fd, value| {
+                // ip(7): -1 is the system's own.
+                let ttl = match byte_or_int(value)? {
+                    -1 => None,
+                    ttl @ 1..=255 => Some(ttl as u8),
+                    _ => return fail(libc::EINVAL),
+                };
+                sockets.table.socket_mut(fd)?.choices.ttl = ttl;
+                Ok(())
+            }),
         },
         Row {
             name: libc::IP_TOS,

@@ -66,6 +66,14 @@ impl<D: Device + 'static> Table<D> {
             }),
         },
         Row {
+            name: libc::TCP_QUICKACK,
+            get: |sockets, fd| Ok(Reply::flag(sockets.table.socket(fd)?.choices.quickack)),
+            set: Some(|sockets, fd, value| {
+                sockets.table.socket_mut(fd)?.choices.quickack = value::flag(value)?;
+                Ok(())
+            }),
+        },
+        Row {
             name: libc::TCP_MAXSEG,
             get: |sockets, fd| {
                 let socket = sockets.table.socket(fd)?;

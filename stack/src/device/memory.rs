@@ -116,7 +116,14 @@ impl MemoryDevice {
     }
 
     /// Takes the buffers that came back.
+    #[inline]
     fn reclaim(&mut self, pool: &mut Pool) {
+        if self.refill.waiting() > 0 {
+            self.take_back(pool);
+        }
+    }
+
+    fn take_back(&mut self, pool: &mut Pool) {
         self.refill.receive(usize::MAX, |buf| {
             pool.adopt(&buf);
             pool.put(buf);

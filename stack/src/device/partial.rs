@@ -81,7 +81,8 @@ impl TcpFrame {
         let len = (len as u32).to_be_bytes();
         let seed = combine(sum(&frame[addresses]), combine(sum(&len), sum(&[0, 6])));
         let field = self.transport + TCP_CHECKSUM;
-        frame[field..field + 2].copy_from_slice(&(seed as u16).to_be_bytes());
+        // As a field, but not inverted.
+        frame[field..field + 2].copy_from_slice(&(!checksum::finish(seed)).to_be_bytes());
     }
 
     /// What the metadata of a frame with such a seed says.

@@ -281,3 +281,6 @@ impl Device for Tap {
         Readiness::Fd(self.file.as_raw_fd())
     }
 }
+
+#[cfg(test)]
+mod tests;

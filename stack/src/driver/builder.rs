@@ -168,6 +168,10 @@ fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
     Ok((ip(addr)?, len.trim().parse().map_err(|_| wrong())?))
 }
 
+#[cfg(feature = "tokio")]
+#[cfg(test)]
+mod panic_tests;
+
 #[cfg(test)]
 mod tests {
     use super::*;

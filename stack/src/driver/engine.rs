@@ -70,6 +70,12 @@ impl<D: Device> Engine<D> {
         next
     }
 
+    /// Plants a fault in the shard.
+    #[cfg(test)]
+    pub(super) fn plant(&mut self, defect: crate::shard::Defect) {
+        self.shard.plant(defect);
+    }
+
     fn after(&mut self, turn: Turn) -> Next {
         if let Some(cause) = self.shard.stopped() {
             self.ending.cause.get_or_init(|| cause.clone());

@@ -30,6 +30,8 @@ pub struct Delivery {
     pub ttl: u8,
     /// DSCP and ECN.
     pub traffic_class: u8,
+    /// It is one fragment of a datagram: for `reassembly`, before anything else looks at its payload.
+    pub fragment: bool,
     /// Where the payload stands in the packet; link padding is not in it.
     pub payload: Range<usize>,
 }
@@ -39,7 +41,7 @@ pub struct Delivery {
 ///
 /// # Errors
 /// The one reason of the discard, in the order of the checks: form, header checksum, destination, kind of frame, source,
-/// options, fragment.
+/// options.
 #[inline]
 pub fn receive(
     interface: &Interface,
@@ -81,15 +83,13 @@ pub fn receive_known(
         // One that is not at its end would have to be forwarded.
         SourceRoute::Completed | SourceRoute::Pending => return Err(Discard::IpOptions),
     }
-    if view.is_fragment() {
-        return Err(Discard::IpFragment);
-    }
     Ok(Delivery {
         src,
         dst,
         protocol: view.protocol(),
         ttl: view.ttl(),
         traffic_class: view.header().traffic_class,
+        fragment: view.is_fragment(),
         payload: view.header_len()..view.total_len(),
     })
 }
@@ -194,10 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn every_fragment_is_one_discard() {
-        assert_eq!(refused(Arrival::Unicast, |h| h.more_fragments = true), Discard::IpFragment);
-        assert_eq!(refused(Arrival::Unicast, |h| h.fragment_offset = 1), Discard::IpFragment);
-        assert!(take(&packet(|h| h.dont_fragment = false), Arrival::Unicast).is_ok());
+    fn fragments_are_told_from_whole_packets() {
+        let is_fragment =
+            |change: fn(&mut Ipv4Header)| take(&packet(change), Arrival::Unicast).unwrap().fragment;
+        assert!(is_fragment(|h| h.more_fragments = true) && is_fragment(|h| h.fragment_offset = 1));
+        assert!(!is_fragment(|h| h.dont_fragment = false));
     }
 
     /// RFC 1122, Section 3.2.1.8: a host that does not forward takes a source route only at its end.

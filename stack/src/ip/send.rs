@@ -56,7 +56,7 @@ impl Ipv4Template {
 
 const COUNTERS: usize = 256;
 
-/// Identifications of packets that may be cut: unique for long enough between two hosts (RFC 6864, Section 4.2), and of
+/// Identifications of packets that may be cut: unique for long enough between two hosts (RFC 6864, Section 4.3), and of
 /// no use to a third that wants to count our packets to somebody else: a counter is shared only by a hash's accident.
 #[derive(Clone, Debug)]
 pub struct Identifications {

@@ -291,6 +291,8 @@ pub struct Ip {
     pub pmtu_discovery: bool,
     /// Answer echo requests.
     pub echo_reply: bool,
+    /// How long the fragments of a datagram wait for the others (RFC 1122, Section 3.3.2: 60 to 120 s).
+    pub reassembly_time: Duration,
     /// ICMP errors and RSTs to strangers, each, per second.
     pub answers_per_second: u32,
     /// Refuse source-routed packets; NT `DisableIPSourceRouting` (we never forward one).
@@ -311,6 +313,7 @@ impl Default for Ip {
             redirect_routes: 10_000,
             pmtu_discovery: true,
             echo_reply: true,
+            reassembly_time: secs(60),
             answers_per_second: 1000,
             source_routing_refused: true,
         }
@@ -334,6 +337,10 @@ pub struct Limits {
     pub neighbors_unresolved: u32,
     /// Path MTU entries.
     pub pmtu: u32,
+    /// Bytes of fragments that wait for others.
+    pub reassembly_memory: u64,
+    /// Fragments of one datagram.
+    pub fragments: u32,
     /// Listeners.
     pub listeners: u32,
     /// Bytes of all buffers that hold data for or from peers.
@@ -362,6 +369,8 @@ impl Default for Limits {
             neighbors: 16_384,
             neighbors_unresolved: 16_384,
             pmtu: 4096,
+            reassembly_memory: 4 << 20,
+            fragments: 2048,
             listeners: 4096,
             memory: 1 << 30,
             pool: 64 << 20,

@@ -271,7 +271,7 @@ impl Shard {
             Ending::Close => slot.connection.close(&mut context),
             Ending::Abort => slot.connection.abort(&mut context),
         };
-        self.settle(index, outcome);
+        self.settle(index, &outcome);
     }
 
     /// Resets every connection and closes every listener: what dropping a stack does.

@@ -120,7 +120,9 @@ impl Operation {
             }
             Self::ConnectRefused => "ConnectError::Refused (ConnectionRefused)",
             Self::WriteUnanswered => "CloseReason::TimedOut (TimedOut)",
-            Self::WriteZeroWindow => "CloseReason::WindowClosed (TimedOut)",
+            Self::WriteZeroWindow => {
+                "CloseReason::WindowClosed, or TimedOut where the peer answers no probe (both TimedOut)"
+            }
             Self::CloseUnanswered => "CloseReason::TimedOut (TimedOut), to whoever still waits",
             Self::CloseHalfClosed => "CloseReason::OrphanTimedOut: nobody is left to be told",
             Self::TimeWait | Self::HalfOpen => "none: nobody waits",

@@ -219,7 +219,7 @@ impl Shard {
         }
         if events.options_changed() {
             let mut options = slot.connection.options();
-            cell_options::apply(cell.half.options(), &mut options);
+            cell_options::apply(cell.half.options(), &mut options, self.settings.ip.ttl);
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,
@@ -309,7 +309,8 @@ impl Shard {
             return;
         };
         let options = slot.connection.options();
-        let (read, write, half) = sync::connection(mailbox, cell_options::pack(&options));
+        let (read, write, half) =
+            sync::connection(mailbox, cell_options::pack(&options, self.settings.ip.ttl));
         let mut cell = Attached::new(half);
         // Nobody else has the handles yet: nothing can have happened.
         let _ = cell.half.attach(id);

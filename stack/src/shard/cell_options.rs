@@ -1,16 +1,39 @@
 //! The options that a socket may change while it is connected, in the 32 bits that its cell has for them: bit 0 `nodelay`,
-//! bit 1 linger is on, bits 16 to 31 its seconds.
+//! bit 1 linger is on, bit 2 `quickack`, bits 8 to 15 the time to live, bits 16 to 31 the seconds of linger.
 
 use crate::tcp::Options;
 use core::time::Duration;
 
 const NODELAY: u32 = 1;
 const LINGER: u32 = 2;
+const QUICKACK: u32 = 4;
+const TTL: u32 = 8;
 const SECONDS: u32 = 16;
 
-/// The bits of `options`.
-pub fn pack(options: &Options) -> u32 {
-    with_linger(with_nodelay(0, options.nodelay), options.linger)
+/// The bits of `options`, on a stack whose packets have the time to live `ttl` where nobody says otherwise.
+pub fn pack(options: &Options, ttl: u8) -> u32 {
+    let bits = with_quickack(with_nodelay(0, options.nodelay), options.quickack);
+    with_ttl(with_linger(bits, options.linger), options.ttl.unwrap_or(ttl))
+}
+
+/// `bits` with another `quickack`.
+pub const fn with_quickack(bits: u32, on: bool) -> u32 {
+    if on { bits | QUICKACK } else { bits & !QUICKACK }
+}
+
+/// Whether every segment is acknowledged at once.
+pub const fn quickack(bits: u32) -> bool {
+    bits & QUICKACK != 0
+}
+
+/// `bits` with another time to live.
+pub const fn with_ttl(bits: u32, ttl: u8) -> u32 {
+    bits & !(0xff << TTL) | (ttl as u32) << TTL
+}
+
+/// The time to live.
+pub const fn ttl(bits: u32) -> u8 {
+    (bits >> TTL) as u8
 }
 
 /// `bits` with another `nodelay`.
@@ -38,10 +61,12 @@ pub fn linger(bits: u32) -> Option<Duration> {
     (bits & LINGER != 0).then(|| Duration::from_secs(u64::from(bits >> SECONDS)))
 }
 
-/// Takes what `bits` say over into `options`.
-pub(super) fn apply(bits: u32, options: &mut Options) {
+/// Takes what `bits` say over into `options`; `default_ttl` is the stack's own, which needs no memory in a connection.
+pub(super) fn apply(bits: u32, options: &mut Options, default_ttl: u8) {
     options.nodelay = nodelay(bits);
     options.linger = linger(bits);
+    options.quickack = quickack(bits);
+    options.ttl = Some(ttl(bits)).filter(|ttl| *ttl != default_ttl);
 }
 
 #[cfg(test)]
@@ -50,11 +75,16 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_out_again() {
-        for (on, seconds) in [(false, None), (true, Some(0)), (false, Some(65_535)), (true, Some(7))] {
-            let time = seconds.map(Duration::from_secs);
-            let options = Options { nodelay: on, linger: time, ..Options::default() };
+        for (on, seconds, ttl) in [
+            (false, None, None),
+            (true, Some(0), Some(1)),
+            (false, Some(65_535), Some(255)),
+            (true, Some(7), None),
+        ] {
+            let linger = seconds.map(Duration::from_secs);
+            let options = Options { nodelay: on, quickack: !on, linger, ttl, ..Options::default() };
             let mut out = Options::default();
-            apply(pack(&options), &mut out);
+            apply(pack(&options, 64), &mut out, 64);
             assert_eq!(out, options);
         }
     }

@@ -1,12 +1,16 @@
 //! The third step of a turn: what applications asked for through their handles. Bounded by `limits.command_budget`.
 
 use super::api::Ending;
+use super::cell_options;
 use super::events::PingError;
 use super::listeners::SocketQueue;
-use super::{ConnectionRow, Failure, ListenError, ListenerId, Pong, Shard, Snapshot, StackError};
+use super::turn::planted;
+use super::{
+    ConnId, ConnectionRow, Defect, Failure, ListenError, ListenerId, Pong, Shard, Snapshot, StackError, Step,
+};
 use crate::base::{Id, Instant};
 use crate::sync::{CommandReceiver, Inbox, ListenerShard, ReplySender, ShardHalf, WakeList};
-use crate::tcp::{CloseReason, Options};
+use crate::tcp::{CloseReason, ConnectError, Options};
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -117,90 +121,118 @@ impl Shard {
     /// allowed.
     pub(crate) fn take_commands(&mut self) -> bool {
         self.deliver_due();
-        let Some(mut applications) = self.applications.take() else { return false };
+        let Some(applications) = &self.applications else { return false };
         let budget = self.settings.limits.command_budget.max(1);
         // Counted first: what an application told of its sockets before it sent a command is heard before the command.
         let commands = applications.commands.len().min(budget as usize);
+        // Queues and the command in hand stay where the shard owns them: whatever a panic drops tells its owner that the shard
+        // is gone, and that must not happen before the cause is known.
         for _ in 0..budget {
-            let Some(id) = applications.inbox.next_listener() else { break };
+            let news = self.applications.as_mut().and_then(|own| own.inbox.next_listener());
+            let Some(id) = news else { break };
             self.listener_news(id);
         }
         for _ in 0..budget {
-            let Some((id, events)) = applications.inbox.next_cell() else { break };
+            let news = self.applications.as_mut().and_then(|own| own.inbox.next_cell());
+            let Some((id, events)) = news else { break };
             self.cell_news(id, events);
         }
         for _ in 0..commands {
-            let Some(command) = applications.commands.pop(&mut self.wakes) else { break };
-            self.command(command);
+            let Some(applications) = &mut self.applications else { break };
+            self.in_hand = applications.commands.pop(&mut self.wakes);
+            if self.in_hand.is_none() {
+                break;
+            }
+            self.command();
         }
-        let more = !applications.commands.is_empty() || !applications.inbox.is_empty();
-        self.applications = Some(applications);
+        let more =
+            self.applications.as_ref().is_some_and(|own| !own.commands.is_empty() || !own.inbox.is_empty());
         self.balance_buffers();
         self.drain();
         more
     }
 
-    fn command(&mut self, command: Command) {
-        if self.ending().is_some() {
-            return self.refuse_command(command);
+    /// Carries out the command in hand. What it takes is done before the command leaves the hand to be answered.
+    fn command(&mut self) {
+        if self.defect == Some(Defect::Panic(Step::Commands)) {
+            planted();
         }
-        match command {
-            Command::Connect(connect) => self.connect_cell(*connect),
-            Command::Listen(listen) => self.listen_cell(*listen),
-            Command::Ping(PingCommand { to, bytes, timeout, reply }) => {
-                self.ping_for(to, bytes, timeout, reply);
+        let ending = self.ending();
+        match &self.in_hand {
+            None => {}
+            Some(_) if self.stopped.is_some() => self.refuse_command(),
+            // While the stack drains, only questions are answered.
+            Some(Command::Connect(_) | Command::Listen(_) | Command::Ping(_)) if ending.is_some() => {
+                self.refuse_command();
             }
-            Command::Snapshot(reply) => {
+            Some(Command::Connect(connect)) => {
+                let ConnectCommand { local, remote, options, .. } = **connect;
+                // A future that is dropped before the shard hears of it costs no SYN.
+                let wanted = !connect.half.events().dropped();
+                let opened = wanted.then(|| self.connect_from(local, remote, &options));
+                if let Some(Command::Connect(connect)) = self.in_hand.take() {
+                    self.connect_cell(connect.half, opened);
+                }
+            }
+            Some(Command::Listen(listen)) => {
+                let ListenCommand { local, backlog, options, .. } = **listen;
+                let opened = self.listen(local, backlog, &options);
+                if let Some(Command::Listen(listen)) = self.in_hand.take() {
+                    self.listen_cell(*listen, opened);
+                }
+            }
+            &Some(Command::Ping(PingCommand { to, bytes, timeout, .. })) => {
+                let started = self.ping_for(to, bytes, timeout);
+                if let Some(Command::Ping(ping)) = self.in_hand.take() {
+                    self.ping_started(ping.reply, started);
+                }
+            }
+            Some(Command::Snapshot(_)) => {
                 let snapshot = Box::new(self.snapshot());
-                reply.send(snapshot, &mut self.wakes);
+                if let Some(Command::Snapshot(reply)) = self.in_hand.take() {
+                    reply.send(snapshot, &mut self.wakes);
+                }
             }
-            Command::Connections { from, reply } => {
+            &Some(Command::Connections { from, .. }) => {
                 let page = self.connection_page(from);
-                reply.send(page, &mut self.wakes);
+                if let Some(Command::Connections { reply, .. }) = self.in_hand.take() {
+                    reply.send(page, &mut self.wakes);
+                }
             }
-            Command::ShutDown { within, reply } => self.shut_down(within, reply),
+            &Some(Command::ShutDown { within, .. }) => {
+                self.fail_listeners(&StackError::ShutDown);
+                if let Some(Command::ShutDown { reply, .. }) = self.in_hand.take() {
+                    self.shut_down(within, reply);
+                }
+            }
         }
     }
 
-    /// While the stack drains, only questions are answered; once it has ended, nothing is.
-    fn refuse_command(&mut self, command: Command) {
+    /// Fails the command in hand. The drop of a reply tells its owner.
+    fn refuse_command(&mut self) {
         let cause = self.ending().unwrap_or(StackError::DriverGone);
-        match command {
-            Command::Connect(connect) => connect.half.fail(Failure::Stack(cause), &mut self.wakes),
-            Command::Listen(listen) => listen.half.fail(Failure::Stack(cause), &mut self.wakes),
-            // The drop of a reply tells its owner.
-            Command::Ping(_) => {}
-            Command::Snapshot(_) | Command::Connections { .. } | Command::ShutDown { .. }
-                if self.stopped.is_some() => {}
-            Command::Snapshot(reply) => {
-                let snapshot = Box::new(self.snapshot());
-                reply.send(snapshot, &mut self.wakes);
-            }
-            Command::Connections { from, reply } => {
-                let page = self.connection_page(from);
-                reply.send(page, &mut self.wakes);
-            }
-            Command::ShutDown { within, reply } => self.shut_down(within, reply),
+        match self.in_hand.take() {
+            Some(Command::Connect(connect)) => connect.half.fail(Failure::Stack(cause), &mut self.wakes),
+            Some(Command::Listen(listen)) => listen.half.fail(Failure::Stack(cause), &mut self.wakes),
+            Some(Command::Ping(_) | Command::Snapshot(_) | Command::ShutDown { .. }) => {}
+            Some(Command::Connections { .. }) | None => {}
         }
     }
 
-    fn connect_cell(&mut self, connect: ConnectCommand) {
-        let ConnectCommand { local, remote, options, half } = connect;
-        // A future that is dropped before the shard hears of it costs no SYN.
-        if half.events().dropped() {
-            return half.close(&mut self.wakes);
-        }
-        match self.connect_from(local, remote, &options) {
-            Ok(conn) => self.attach_cell(conn.id, half),
-            Err(error) => {
+    /// `opened`: nothing where the application is gone.
+    fn connect_cell(&mut self, half: ShardHalf<Failure>, opened: Option<Result<ConnId, ConnectError>>) {
+        match opened {
+            None => half.close(&mut self.wakes),
+            Some(Ok(conn)) => self.attach_cell(conn.id, half),
+            Some(Err(error)) => {
                 half.fail(Failure::Connection(CloseReason::Connect(error)), &mut self.wakes);
             }
         }
     }
 
-    fn listen_cell(&mut self, listen: ListenCommand) {
-        let ListenCommand { local, backlog, options, mut half, reply } = listen;
-        let id = match self.listen(local, backlog, &options) {
+    fn listen_cell(&mut self, listen: ListenCommand, opened: Result<ListenerId, ListenError>) {
+        let ListenCommand { local, mut half, reply, .. } = listen;
+        let id = match opened {
             Ok(id) => id,
             Err(error) => {
                 half.close(&mut self.wakes);
@@ -219,10 +251,13 @@ impl Shard {
         }
     }
 
-    /// An application took connections from a listener, or dropped it.
+    /// An application took connections from a listener, changed its options, or dropped it.
     fn listener_news(&mut self, id: Id) {
         let Some(listener) = self.listeners.get_mut(id) else { return };
         listener.retire_taken();
+        if let Some(queue) = &listener.socket {
+            cell_options::apply(queue.half.options(), &mut listener.options, self.settings.ip.ttl);
+        }
         if listener.socket.as_ref().is_some_and(|queue| queue.half.is_dropped()) {
             self.close_listener(ListenerId { shard: self.number, id });
         }
@@ -239,7 +274,6 @@ impl Shard {
     /// Begins to drain. A second call may only shorten the time.
     fn shut_down(&mut self, within: Duration, reply: ReplySender<bool>) {
         let until = self.now + within;
-        self.fail_listeners(&StackError::ShutDown);
         match &mut self.draining {
             Some(draining) => {
                 draining.until = draining.until.min(until);
@@ -300,11 +334,12 @@ impl Shard {
                 reply.send(false, &mut self.wakes);
             }
         }
+        self.refuse_command();
         let Some(mut applications) = self.applications.take() else { return };
         // What was queued before the end; dropping the receiver refuses the rest.
         for _ in 0..applications.commands.len() {
-            let Some(command) = applications.commands.pop(&mut self.wakes) else { break };
-            self.refuse_command(command);
+            self.in_hand = applications.commands.pop(&mut self.wakes);
+            self.refuse_command();
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which connection, half-open entry, TIME-WAIT record or listener a segment is for: one probe of the table, then
 //! listener → admission → cookie → rate-limited RST.
 
+use super::receive::Fate;
 use super::slot::Owner;
 use super::table::{Entry, FlowHash, Keys};
 use super::{Shard, Slot};
@@ -9,8 +10,8 @@ use crate::base::{Id, Slab};
 use crate::buffer::{Buf, prefetch};
 use crate::tcp::time_wait::{TimeWaitStore, TimeWaitVerdict};
 use crate::tcp::{Connection, Context, Handshake, Reset};
-use crate::telemetry::Discard;
-use crate::wire::{FlowKey, Mac, SeqNum, TcpFlags, TcpHeader, TcpOptions};
+use crate::telemetry::{Discard, Taken};
+use crate::wire::{FlowKey, Mac, SeqNum, TcpHeader};
 
 /// The three stores that hold the keys of the table's entries.
 pub(crate) struct Stores<'a> {
@@ -76,27 +77,18 @@ impl Shard {
         self.table.insert(hash, entry, &keys);
     }
 
-    /// Gives a good segment to whom it is for. Each ends in exactly one place: queued, acted on, or one counted discard.
-    pub(crate) fn demultiplex(&mut self, arrived: Arrived<'_>) {
+    /// Gives a good segment to whom it is for. Its fate is the caller's to count.
+    pub(crate) fn demultiplex(&mut self, arrived: Arrived<'_>) -> Fate {
         // Segments come in trains: the one before was often of the same connection, and its place answers without a hash.
         let same = |slot: &Slot| slot.in_table && *slot.connection.flow() == arrived.flow;
         if self.connections.at(self.last).is_some_and(same) {
-            let mut payload = Some(arrived.payload);
-            self.to_connection(self.last, arrived.header, &mut payload);
-            if let Some(frame) = payload {
-                self.pool.put(frame);
-            }
-            return;
+            return self.to_connection(self.last, arrived.header, arrived.payload);
         }
         let hash = self.table.hash(&arrived.flow);
         match self.find(hash, &arrived.flow) {
             Some(Entry::Connection(index)) => {
                 self.last = index;
-                let mut payload = Some(arrived.payload);
-                self.to_connection(index, arrived.header, &mut payload);
-                if let Some(frame) = payload {
-                    self.pool.put(frame);
-                }
+                self.to_connection(index, arrived.header, arrived.payload)
             }
             Some(Entry::HalfOpen(index)) => self.to_half_open(hash, index, arrived),
             Some(Entry::TimeWait(index)) => self.to_time_wait(hash, index, arrived),
@@ -104,21 +96,35 @@ impl Shard {
         }
     }
 
-    fn to_connection(&mut self, index: u32, header: &TcpHeader, payload: &mut Option<Buf>) {
-        let Some(slot) = self.connections.at_mut(index) else { return };
-        let mut context = Context {
-            now: self.now,
-            settings: &self.settings.tcp,
-            pool: &mut self.pool,
-            memory_low: self.memory_low,
+    fn to_connection(&mut self, index: u32, header: &TcpHeader, payload: Buf) -> Fate {
+        let mut payload = Some(payload);
+        let fate = match self.connections.at_mut(index) {
+            Some(slot) => {
+                let mut context = Context {
+                    now: self.now,
+                    settings: &self.settings.tcp,
+                    pool: &mut self.pool,
+                    memory_low: self.memory_low,
+                };
+                let outcome = slot.connection.on_segment(&mut context, header, &mut payload);
+                self.settle(index, &outcome);
+                outcome.discard.map_or(Ok(Taken::Segment), Err)
+            }
+            None => Err(Discard::TcpEntryGone),
         };
-        let outcome = slot.connection.on_segment(&mut context, header, payload);
-        self.settle(index, outcome);
+        if let Some(frame) = payload {
+            self.pool.put(frame);
+        }
+        fate
     }
 
-    fn to_half_open(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {
-        let Some(id) = self.admission.id_at(index) else { return self.pool.put(arrived.payload) };
-        let Some(listener) = self.admission.listener_of(id) else { return self.pool.put(arrived.payload) };
+    fn to_half_open(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) -> Fate {
+        let Some(id) = self.admission.id_at(index) else {
+            return self.give_up(arrived.payload, Discard::TcpEntryGone);
+        };
+        let Some(listener) = self.admission.listener_of(id) else {
+            return self.give_up(arrived.payload, Discard::TcpEntryGone);
+        };
         // A SYN again needs the listener's verdict; everything else is the entry's alone.
         let flags = arrived.header.flags;
         if flags.syn() && !flags.ack() && !flags.rst() && !flags.fin() {
@@ -128,92 +134,106 @@ impl Shard {
         let Some((place, owner)) =
             place.and_then(|place| self.listeners.get_mut(place).map(|owner| (place, owner)))
         else {
-            return self.pool.put(arrived.payload);
+            return self.give_up(arrived.payload, Discard::TcpEntryGone);
         };
         // Without room for the connection the entry keeps its place and the peer tries again (see `admission`).
         if self.connections.is_full() && !flags.rst() {
-            self.discards.count(Discard::ConnectionTableFull);
-            return self.pool.put(arrived.payload);
+            return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         }
+        let chosen = owner.options.packet_options();
         let payload_len = arrived.payload.len();
         let outcome =
             self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
-        match outcome {
+        let reason = match outcome {
             HalfOpenOutcome::Complete(handshake) => {
                 return self.establish(hash, Some(Entry::HalfOpen(index)), place, &handshake, arrived);
             }
             HalfOpenOutcome::Answer(reply) => {
-                self.discards.count(Discard::SynDuplicate);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                Discard::SynDuplicate
             }
             HalfOpenOutcome::Challenge(reply, discard) => {
-                self.discards.count(discard);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
+                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                discard
             }
             HalfOpenOutcome::Reset(discard) => self.refuse(&arrived, discard),
             HalfOpenOutcome::Gone(discard) => {
-                self.discards.count(discard);
                 self.table.remove(hash, Entry::HalfOpen(index));
+                discard
             }
-            HalfOpenOutcome::Drop(discard) => self.discards.count(discard),
-        }
-        self.pool.put(arrived.payload);
+            HalfOpenOutcome::Drop(discard) => discard,
+        };
+        self.give_up(arrived.payload, reason)
     }
 
-    fn to_time_wait(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) {
-        let Some(record) = self.time_wait.get(index) else { return self.pool.put(arrived.payload) };
+    fn to_time_wait(&mut self, hash: FlowHash, index: u32, arrived: Arrived<'_>) -> Fate {
+        let Some(record) = self.time_wait.get(index) else {
+            return self.give_up(arrived.payload, Discard::TcpEntryGone);
+        };
         let payload_len = arrived.payload.len() as u32;
-        match record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps) {
-            TimeWaitVerdict::Ignore(discard) => self.discards.count(discard),
+        let mut verdict = record.on_segment(arrived.header, payload_len, self.settings.tcp.timestamps);
+        // Only a listener can take the tuple over; without one the record stays.
+        if matches!(verdict, TimeWaitVerdict::Reuse { .. })
+            && self.listeners.find(arrived.flow.local).is_none()
+        {
+            verdict = TimeWaitVerdict::Ack { restart: false };
+        }
+        let reason = match verdict {
+            TimeWaitVerdict::Ignore(discard) => discard,
             TimeWaitVerdict::Ack { restart } => {
-                self.discards.count(Discard::TcpTimeWait);
                 if restart {
                     self.time_wait.restart(index, arrived.header, self.now);
                 }
-                if let Some(ack) = self.time_wait.get(index).map(|record| record.ack(self.now)) {
+                let most = self.settings.tcp.challenge_acks;
+                let answered = self.time_wait.untimed().may_answer(index, most, self.now);
+                let record = self.time_wait.get(index).filter(|_| answered);
+                if let Some(ack) = record.map(|record| record.ack(self.now)) {
                     self.send_bare(&arrived.flow, &ack, arrived.station);
                 }
-            }
-            // Only a listener can take the tuple over; without one the record stays.
-            TimeWaitVerdict::Reuse { .. } if self.listeners.find(arrived.flow.local).is_none() => {
-                self.discards.count(Discard::TcpTimeWait);
+                Discard::TcpTimeWait
             }
             // RFC 6191, Section 2: the record makes way once the SYN is admitted.
             TimeWaitVerdict::Reuse { min_iss } => {
                 return self.admit(hash, arrived, Before::TimeWait { record: index, min_iss });
             }
-        }
-        self.pool.put(arrived.payload);
+        };
+        self.give_up(arrived.payload, reason)
     }
 
-    fn to_listener(&mut self, hash: FlowHash, arrived: Arrived<'_>) {
+    fn to_listener(&mut self, hash: FlowHash, arrived: Arrived<'_>) -> Fate {
         let flags = arrived.header.flags;
         if flags.rst() {
-            self.discards.count(Discard::TcpResetStray);
-            return self.pool.put(arrived.payload);
+            return self.give_up(arrived.payload, Discard::TcpResetStray);
         }
         if flags.syn() && !flags.ack() && !flags.fin() {
             return self.admit(hash, arrived, Before::Nothing);
+        }
+        if !flags.syn() && !flags.ack() && self.listeners.find(arrived.flow.local).is_some() {
+            // RFC 9293, Section 3.10.7.2: what is neither SYN nor ACK says nothing to a listener. Where there is none, it is
+            // answered as all else (Section 3.10.7.1).
+            return self.give_up(arrived.payload, Discard::TcpNoAck);
         }
         // RFC 9293, Section 3.10.7.2: an ACK for LISTEN is answered by RST, unless it completes a cookie's handshake.
         if flags.ack() && !flags.syn() {
             return self.to_cookie(hash, arrived);
         }
-        self.refuse(&arrived, Discard::TcpNoConnection);
-        self.pool.put(arrived.payload);
+        self.to_nobody(arrived)
     }
 
-    fn to_cookie(&mut self, hash: FlowHash, arrived: Arrived<'_>) {
+    fn to_nobody(&mut self, arrived: Arrived<'_>) -> Fate {
+        let reason = self.refuse(&arrived, Discard::TcpNoConnection);
+        self.give_up(arrived.payload, reason)
+    }
+
+    fn to_cookie(&mut self, hash: FlowHash, arrived: Arrived<'_>) -> Fate {
         let found = self.listeners.find(arrived.flow.local);
         let Some((id, listener)) =
             found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
         else {
-            self.refuse(&arrived, Discard::TcpNoConnection);
-            return self.pool.put(arrived.payload);
+            return self.to_nobody(arrived);
         };
         if self.connections.is_full() {
-            self.discards.count(Discard::ConnectionTableFull);
-            return self.pool.put(arrived.payload);
+            return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         }
         let (flow, payload_len) = (arrived.flow, arrived.payload.len());
         let outcome = self.admission.on_cookie_ack(
@@ -224,28 +244,27 @@ impl Shard {
             arrived.header,
             payload_len,
         );
-        match outcome {
+        let reason = match outcome {
             CookieOutcome::Valid(handshake) => return self.establish(hash, None, id, &handshake, arrived),
-            CookieOutcome::Invalid { discard, answer: true } => {
-                self.discards.count(discard);
-                self.answer_by_reset(&arrived);
+            CookieOutcome::Invalid { discard, answer } => {
+                if answer {
+                    self.answer_by_reset(&arrived);
+                }
+                discard
             }
-            CookieOutcome::Invalid { discard, answer: false } | CookieOutcome::Full(discard) => {
-                self.discards.count(discard);
-            }
-            CookieOutcome::NotExpected => self.refuse(&arrived, Discard::TcpNoConnection),
-        }
-        self.pool.put(arrived.payload);
+            CookieOutcome::Full(discard) => discard,
+            CookieOutcome::NotExpected => return self.to_nobody(arrived),
+        };
+        self.give_up(arrived.payload, reason)
     }
 
-    fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, before: Before) {
+    fn admit(&mut self, hash: FlowHash, arrived: Arrived<'_>, before: Before) -> Fate {
         let path_mss = self.mss_to(arrived.flow.remote.addr);
         let found = self.listeners.find(arrived.flow.local);
         let Some((id, listener)) =
             found.and_then(|id| self.listeners.get_mut(id).map(|listener| (id, listener)))
         else {
-            self.refuse(&arrived, Discard::TcpNoConnection);
-            return self.pool.put(arrived.payload);
+            return self.to_nobody(arrived);
         };
         let syn = Syn {
             flow: arrived.flow,
@@ -255,36 +274,41 @@ impl Shard {
             our_mss: listener.options.announced_mss(path_mss),
         };
         self.counters.syns_received += 1;
+        let chosen = listener.options.packet_options();
         let (existing, min_iss) = match before {
             Before::Nothing => (None, None),
             Before::HalfOpen(id) => (Some(id), None),
             Before::TimeWait { min_iss, .. } => (None, Some(min_iss)),
         };
-        match self.admission.on_syn(self.now, id.index, &mut listener.backlog, &syn, existing, min_iss) {
-            Verdict::Answer { reply, id, new, evicted } => {
-                if let Some(removed) = evicted {
-                    self.forget_half_open(&removed, Discard::SynEvicted);
-                }
-                if new {
-                    if let Before::TimeWait { record, .. } = before {
-                        self.time_wait.remove(record);
-                        self.table.remove(hash, Entry::TimeWait(record));
+        let fate =
+            match self.admission.on_syn(self.now, id.index, &mut listener.backlog, &syn, existing, min_iss) {
+                Verdict::Answer { reply, id, new, evicted } => {
+                    if let Some(removed) = evicted {
+                        self.forget_half_open(&removed, Discard::SynEvicted);
                     }
-                    self.enter(hash, Entry::HalfOpen(id.index()));
-                } else {
-                    self.discards.count(Discard::SynDuplicate);
+                    if new {
+                        if let Before::TimeWait { record, .. } = before {
+                            self.time_wait.remove(record);
+                            self.table.remove(hash, Entry::TimeWait(record));
+                        }
+                        self.enter(hash, Entry::HalfOpen(id.index()));
+                    }
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    if new { Ok(Taken::SynEntered) } else { Err(Discard::SynDuplicate) }
                 }
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
-            }
-            Verdict::Cookie(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
-            Verdict::Challenge(reply, discard) => {
-                self.discards.count(discard);
-                self.send_bare(&reply.flow, &reply.header, reply.reply_mac);
-            }
-            Verdict::Drop(discard) => self.discards.count(discard),
-            Verdict::Reset(discard) => self.refuse(&arrived, discard),
-        }
+                Verdict::Cookie(reply) => {
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    Ok(Taken::SynCookie)
+                }
+                Verdict::Challenge(reply, discard) => {
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    Err(discard)
+                }
+                Verdict::Drop(discard) => Err(discard),
+                Verdict::Reset(discard) => Err(self.refuse(&arrived, discard)),
+            };
         self.pool.put(arrived.payload);
+        fate
     }
 
     /// The handshake is complete: memory is committed from here on (`design.md` rule 4).
@@ -295,16 +319,17 @@ impl Shard {
         listener: Id,
         handshake: &Handshake,
         arrived: Arrived<'_>,
-    ) {
+    ) -> Fate {
         let path_mss = self.mss_to(arrived.flow.remote.addr);
-        let Some(owner) = self.listeners.get(listener) else { return self.pool.put(arrived.payload) };
+        let Some(owner) = self.listeners.get(listener) else {
+            return self.give_up(arrived.payload, Discard::TcpEntryGone);
+        };
         let our_mss = owner.options.announced_mss(path_mss);
         let connection =
             Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
         // Both callers looked for room before admission gave its place up.
         let Some(id) = self.insert_connection(connection, Owner::Accept) else {
-            self.discards.count(Discard::ConnectionTableFull);
-            return self.pool.put(arrived.payload);
+            return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         };
         match was {
             Some(entry) => {
@@ -321,11 +346,7 @@ impl Shard {
             self.announce_listener(listener);
         }
         // The completing segment may carry data or FIN.
-        let mut payload = Some(arrived.payload);
-        self.to_connection(id.index, arrived.header, &mut payload);
-        if let Some(frame) = payload {
-            self.pool.put(frame);
-        }
+        self.to_connection(id.index, arrived.header, arrived.payload).map(|_| Taken::Handshake)
     }
 
     /// Takes a half-open connection that admission gave up out of the table.
@@ -335,14 +356,14 @@ impl Shard {
         self.table.remove(hash, Entry::HalfOpen(removed.id.index()));
     }
 
-    /// Counts a segment for nobody and answers it by RST, within a budget that its senders share without being able to
-    /// measure each other.
-    fn refuse(&mut self, arrived: &Arrived<'_>, discard: Discard) {
+    /// Answers a segment for nobody by RST, within a budget that its senders share without being able to measure each
+    /// other. The reason of its discard: `discard`, or that the budget was used up.
+    fn refuse(&mut self, arrived: &Arrived<'_>, discard: Discard) -> Discard {
         if !self.reset_budget.take(self.now) {
-            return self.discards.count(Discard::TcpResetLimited);
+            return Discard::TcpResetLimited;
         }
-        self.discards.count(discard);
         self.answer_by_reset(arrived);
+        discard
     }
 
     /// RFC 9293, Section 3.10.7.1.
@@ -363,18 +384,8 @@ impl Shard {
     }
 
     /// Sends an RST for `flow` to a station.
-    pub(crate) fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
-        let flags = if reset.ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
-        let header = TcpHeader {
-            src_port: flow.local.port,
-            dst_port: flow.remote.port,
-            seq: reset.seq,
-            ack: reset.ack.unwrap_or_default(),
-            flags,
-            options: TcpOptions { timestamps: reset.timestamps, ..TcpOptions::default() },
-            ..TcpHeader::default()
-        };
+    fn send_reset(&mut self, flow: &FlowKey, reset: &Reset, station: Mac) {
         self.counters.resets_sent += 1;
-        self.send_bare(flow, &header, station);
+        self.send_bare(flow, &reset.header(flow), station);
     }
 }

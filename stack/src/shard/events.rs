@@ -1,7 +1,7 @@
 //! What the shard tells an application that drives it by hand. A connection and a listener stand in the queue at most
 //! once each, so the queue is as bounded as they are.
 
-use super::slot::{ConnId, Pending, Slot};
+use super::slot::{ConnId, Pending};
 use super::{ListenerId, Shard};
 use crate::admission::ProtectionEvent;
 use crate::base::Id;
@@ -118,16 +118,24 @@ impl Shard {
                 Queued::Connection(id) => {
                     let id = *id;
                     let slot = self.connections.get_mut(id);
-                    let (event, more) = slot.map_or((None, false), |slot| {
-                        let event = next_of(self.number, id, slot);
-                        (event, slot.pending != Pending::default())
+                    let (bit, more) = slot.map_or((None, false), |slot| {
+                        (slot.pending.take_one(), slot.pending != Pending::default())
                     });
                     // With its last event it leaves the queue, or the next one would give it a second place.
                     if !more {
                         self.events.pop_front();
                     }
-                    if event.is_some() {
-                        return event;
+                    let conn = ConnId { shard: self.number, id };
+                    match bit {
+                        Some(Pending::CONNECTED) => return Some(Event::Connected(conn)),
+                        Some(Pending::READABLE) => return Some(Event::Readable(conn)),
+                        Some(Pending::WRITABLE) => return Some(Event::Writable(conn)),
+                        Some(_) => {
+                            if let Some(reason) = self.connections.get_mut(id).and_then(|slot| slot.ended) {
+                                return Some(Event::Closed(conn, reason));
+                            }
+                        }
+                        None => {}
                     }
                 }
                 Queued::Listener(id) => {
@@ -168,21 +176,5 @@ impl Shard {
         if !core::mem::replace(&mut listener.announced, true) {
             self.events.push_back(Queued::Listener(id));
         }
-    }
-}
-
-fn next_of(shard: u16, id: Id, slot: &mut Slot) -> Option<Event> {
-    let id = ConnId { shard, id };
-    loop {
-        let event = match slot.pending.take_one()? {
-            Pending::CONNECTED => Event::Connected(id),
-            Pending::READABLE => Event::Readable(id),
-            Pending::WRITABLE => Event::Writable(id),
-            _ => match slot.ended {
-                Some(reason) => Event::Closed(id, reason),
-                None => continue,
-            },
-        };
-        return Some(event);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::connect::neighbor_silent;
 use super::table::Entry;
-use super::{Defect, Shard, Token};
+use super::turn::planted;
+use super::{Defect, Shard, Step, Token};
 use crate::admission::{Due, Removed};
 use crate::base::{Id, Instant};
 use crate::ip::NeighborAction;
@@ -14,14 +15,32 @@ impl Shard {
     /// Whether more is due than the budget allowed.
     pub(crate) fn expire(&mut self) -> bool {
         let mut budget = self.settings.limits.timer_budget;
-        let now = self.now;
-        if self.neighbors.is_due(now) {
-            self.expire_neighbors(&mut budget);
+        if self.defect == Some(Defect::Panic(Step::Expire)) {
+            planted();
         }
-        if self.admission.is_due(now) {
-            self.expire_half_open(&mut budget);
+        // Most turns find nothing due in any part.
+        let parts = self.now >= self.parts_due_at || self.is_a_part_touched();
+        if parts {
+            self.expire_first_parts(&mut budget);
         }
         self.expire_connections(&mut budget);
+        if parts {
+            self.expire_other_parts(&mut budget);
+        }
+        budget == 0
+    }
+
+    fn expire_first_parts(&mut self, budget: &mut u32) {
+        if self.neighbors.is_due(self.now) {
+            self.expire_neighbors(budget);
+        }
+        if self.admission.is_due(self.now) {
+            self.expire_half_open(budget);
+        }
+    }
+
+    fn expire_other_parts(&mut self, budget: &mut u32) {
+        let now = self.now;
         if self.time_wait.is_due(now) {
             self.expire_time_wait();
         }
@@ -34,7 +53,9 @@ impl Shard {
         if self.routes.is_due(now) {
             self.routes.expire(now);
         }
-        budget == 0
+        if self.reassembly.is_due(now) {
+            self.expire_fragments(budget);
+        }
     }
 
     fn expire_connections(&mut self, budget: &mut u32) {
@@ -48,7 +69,7 @@ impl Shard {
                 memory_low: self.memory_low,
             };
             let outcome = slot.connection.on_timer(&mut context);
-            self.settle(index, outcome);
+            self.settle(index, &outcome);
         }
     }
 
@@ -142,7 +163,12 @@ impl Shard {
             let Some(due) = self.admission.poll(self.now) else { break };
             *budget -= 1;
             match due {
-                Due::Retransmit(reply) => self.send_bare(&reply.flow, &reply.header, reply.reply_mac),
+                Due::Retransmit(reply) => {
+                    let listener = self.listeners.find(reply.flow.local);
+                    let owner = listener.and_then(|id| self.listeners.get(id));
+                    let chosen = owner.map(|owner| owner.options.packet_options()).unwrap_or_default();
+                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                }
                 Due::Expired { id, flow, listener, reset } => {
                     self.forget_half_open(&Removed { id, flow, listener }, Discard::SynTimeout);
                     if let Some(reply) = reset {

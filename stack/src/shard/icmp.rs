@@ -1,13 +1,14 @@
 //! ICMP: echo answered, errors about our segments and pings passed on, the rest counted.
 
 use super::Shard;
+use super::receive::Fate;
 use super::table::Entry;
 use super::transmit::Via;
 use crate::buffer::Buf;
 use crate::ip::icmp::{self, Complaint, IcmpInput, Withheld};
 use crate::ip::{Arrival, Delivery, IcmpErrorKind};
 use crate::tcp::{Context, IcmpError, IcmpKind};
-use crate::telemetry::Discard;
+use crate::telemetry::{Discard, Taken};
 use crate::wire::Mac;
 
 impl Shard {
@@ -17,51 +18,44 @@ impl Shard {
         delivery: &Delivery,
         station: Mac,
         arrival: Arrival,
-    ) -> Result<(), (Buf, Discard)> {
+    ) -> Fate {
         let message = frame.data().get(delivery.payload.clone()).unwrap_or_default();
-        let result = match icmp::receive(&self.interface, &self.settings.ip, delivery, message) {
+        let fate = match icmp::receive(&self.interface, &self.settings.ip, delivery, message) {
             IcmpInput::Echo(reply) => {
                 if self.icmp_budget.take(self.now) {
                     let mut answer = self.pool.take(message.len() + 20);
-                    let written = reply.write(&mut answer, self.settings.ip.ttl, self.interface.mtu());
+                    let written = reply.write(&mut answer, self.settings.ip.ttl);
                     // The reply goes back the way the request came: a ping makes no neighbour entry.
                     let via = if arrival == Arrival::Loop { Via::Loop } else { Via::Station(station) };
                     if written {
                         self.counters.echoes_answered += 1;
-                        self.emit(answer, via);
+                        self.emit_in_fragments(answer, via);
+                        Ok(Taken::EchoAnswered)
                     } else {
                         self.pool.put(answer);
+                        Err(Discard::MemoryFull)
                     }
-                    Ok(())
                 } else {
                     Err(Discard::IcmpLimited)
                 }
             }
             IcmpInput::EchoReply { from, identifier, sequence, data } => {
-                let bytes = data.len();
-                if self.pong(from, identifier, sequence, bytes, delivery.ttl) {
-                    Ok(())
-                } else {
-                    Err(Discard::IcmpUnused)
-                }
+                let ours = self.pong(from, identifier, sequence, data.len(), delivery.ttl);
+                if ours { Ok(Taken::EchoReply) } else { Err(Discard::IcmpUnused) }
             }
-            IcmpInput::Error(error) => self.icmp_error(&error),
+            IcmpInput::Error(error) => self.icmp_error(&error).map(|()| Taken::IcmpError),
             IcmpInput::EchoError { kind, from, target, identifier, sequence } => {
                 let ours = self.ping_unreachable(from, target, identifier, sequence, kind);
-                if ours { Ok(()) } else { Err(Discard::IcmpNotOurs) }
+                if ours { Ok(Taken::IcmpError) } else { Err(Discard::IcmpNotOurs) }
             }
-            IcmpInput::Redirect { from, destination, gateway } => {
-                self.routes.on_redirect(self.now, &self.interface, from, destination, gateway)
-            }
+            IcmpInput::Redirect { from, destination, gateway } => self
+                .routes
+                .on_redirect(self.now, &self.interface, from, destination, gateway)
+                .map(|()| Taken::IcmpRedirect),
             IcmpInput::Discard(reason) => Err(reason),
         };
-        match result {
-            Ok(()) => {
-                self.pool.put(frame);
-                Ok(())
-            }
-            Err(reason) => Err((frame, reason)),
-        }
+        self.pool.put(frame);
+        fate
     }
 
     /// An error about a segment of ours: only the connection that sent it can tell whether it is true (RFC 5927, Section 4).
@@ -86,8 +80,8 @@ impl Shard {
             memory_low: self.memory_low,
         };
         let told = IcmpError { kind, from: error.from };
-        let mut outcome = slot.connection.on_icmp(&mut context, &told, error.seq);
-        let discard = outcome.discard.take();
+        let outcome = slot.connection.on_icmp(&mut context, &told, error.seq);
+        let discard = outcome.discard;
         // RFC 5927, Section 7: the path MTU is believed only once the connection knew the quoted segment as its own.
         if let (None, Some(too_big)) = (discard, error.too_big) {
             let to = error.flow.remote.addr;
@@ -96,7 +90,7 @@ impl Shard {
                 slot.connection.on_path_mtu(&mut context, path.mtu.saturating_sub(40));
             }
         }
-        self.settle(index, outcome);
+        self.settle(index, &outcome);
         discard.map_or(Ok(()), Err)
     }
 
@@ -140,20 +134,12 @@ impl Shard {
         })
     }
 
-    /// Tells a peer that we do not speak its protocol (RFC 1122, Section 3.2.2.1), where that is allowed.
-    pub(crate) fn protocol_unreachable(
-        &mut self,
-        packet: &Buf,
-        delivery: &Delivery,
-        station: Mac,
-        arrival: Arrival,
-    ) {
+    /// Tells the sender of `packet`, an IPv4 packet, what is wrong with it, where that is allowed.
+    pub(crate) fn complain(&mut self, packet: &[u8], station: Mac, arrival: Arrival, complaint: Complaint) {
         let mut answer = self.pool.take(600);
         let ttl = self.settings.ip.ttl;
-        let bytes = packet.data().get(..delivery.payload.end).unwrap_or_default();
         let (budget, now) = (&mut self.icmp_budget, self.now);
-        let complaint = Complaint::ProtocolUnreachable;
-        match icmp::generate(&mut answer, &self.interface, ttl, bytes, arrival, complaint, || {
+        match icmp::generate(&mut answer, &self.interface, ttl, packet, arrival, complaint, || {
             budget.take(now)
         }) {
             Ok(_) => {

@@ -11,6 +11,7 @@ mod demux;
 mod events;
 mod expire;
 mod failure;
+mod fragments;
 mod icmp;
 mod listeners;
 mod ping;
@@ -37,11 +38,11 @@ use crate::admission::Admission;
 use crate::base::rate::SharedBudget;
 use crate::base::{Id, Instant, Prf, Rng, Secrets, Slab};
 use crate::buffer::{Buf, Capabilities, Pool};
-use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Routes};
+use crate::ip::{self, Identifications, Interface, Neighbors, PathMtus, Reassembly, Routes};
 use crate::settings::Settings;
 use crate::sync::{Arc as SyncArc, Mailbox, WakeList};
 use crate::tcp::time_wait::TimeWaitStore;
-use crate::telemetry::Discards;
+use crate::telemetry::{Discards, TakenCounts};
 use crate::wire::Addr;
 use listeners::Listeners;
 use slot::Slot;
@@ -155,6 +156,7 @@ pub struct Shard {
     pub(crate) neighbors: Timed<Neighbors>,
     pub(crate) identifications: Identifications,
     pub(crate) path_mtus: Timed<PathMtus>,
+    pub(crate) reassembly: Timed<Reassembly>,
     pub(crate) icmp_budget: SharedBudget,
     pub(crate) reset_budget: SharedBudget,
     pub(crate) pings: Timed<ping::Pings>,
@@ -165,6 +167,8 @@ pub struct Shard {
     /// Place of the connection that the last segment was for.
     pub(crate) last: u32,
     pub(crate) wheel: Wheel,
+    /// The first deadline of all parts that are [`Timed`], unless one of them was touched.
+    pub(crate) parts_due_at: Instant,
     pub(crate) time_wait: Timed<TimeWaitStore>,
     pub(crate) orphans: usize,
     pub(crate) queues: Queues,
@@ -172,12 +176,15 @@ pub struct Shard {
     pub(crate) pool: Pool,
     pub(crate) memory_low: bool,
     pub(crate) events: VecDeque<events::Queued>,
+    pub(crate) taken: TakenCounts,
     pub(crate) discards: Discards,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) defect: Option<Defect>,
     /// Where sockets reach the shard; `None`: it is driven by hand alone.
     pub(crate) applications: Option<Box<commands::Applications>>,
+    /// The command that is being carried out.
+    pub(crate) in_hand: Option<commands::Command>,
     pub(crate) mailbox: Option<SyncArc<Mailbox<Failure>>>,
     /// Sockets' connections with news of this turn, each once.
     pub(crate) due: VecDeque<Id>,
@@ -238,6 +245,7 @@ impl Shard {
             neighbors: Timed::new(Neighbors::new(&settings.ip, limits)),
             identifications: Identifications::new(secrets.prf("identifications")),
             path_mtus: Timed::new(PathMtus::new(&settings.ip, limits)),
+            reassembly: Timed::new(Reassembly::new(&settings.ip, limits)),
             icmp_budget: SharedBudget::per_second(answers, secrets.rng("icmp-budget"), now),
             reset_budget: SharedBudget::per_second(answers, secrets.rng("reset-budget"), now),
             pings: Timed::new(ping::Pings::default()),
@@ -247,6 +255,7 @@ impl Shard {
             connections: Slab::with_limit(limits.connections as usize),
             last: 0,
             wheel: Wheel::new(now),
+            parts_due_at: Instant::FAR_FUTURE,
             time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,
             queues: Queues::default(),
@@ -254,11 +263,13 @@ impl Shard {
             pool: Pool::new(limits.pool as usize),
             memory_low: false,
             events: VecDeque::new(),
+            taken: TakenCounts::default(),
             discards: Discards::default(),
             counters: Counters::default(),
             progress: Arc::new(Progress::default()),
             defect: None,
             applications: None,
+            in_hand: None,
             mailbox: None,
             due: VecDeque::new(),
             wakes: WakeList::new(),

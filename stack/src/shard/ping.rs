@@ -60,24 +60,28 @@ impl Shard {
         bytes: usize,
         timeout: Duration,
     ) -> Result<(), PingError> {
-        let refused = |(error, _)| error;
-        self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout, None).map_err(refused)
+        self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout)
     }
 
-    /// Sends an echo request of a socket's application. What came of it goes to `reply`.
+    /// Sends an echo request of a socket's application.
     pub(crate) fn ping_for(
         &mut self,
         to: std::net::IpAddr,
         bytes: usize,
         timeout: Duration,
-        reply: PingReply,
-    ) {
+    ) -> Result<(), PingError> {
         // Random, so that a stranger cannot forge the reply.
         let token = self.rng.next_u32();
         let (identifier, sequence) = ((token >> 16) as u16, token as u16);
-        let started = self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout, Some(reply));
-        if let Err((error, Some(reply))) = started {
-            reply.send(Err(error), &mut self.wakes);
+        self.start_ping(Addr::from(to), identifier, sequence, bytes, timeout)
+    }
+
+    /// What comes of the ping that [`Shard::ping_for`] has just started goes to `reply`, and why none started, too.
+    pub(crate) fn ping_started(&mut self, reply: PingReply, started: Result<(), PingError>) {
+        match (started, self.pings.untimed().waiting.back_mut()) {
+            (Ok(()), Some(ping)) => ping.reply = Some(reply),
+            (Ok(()), None) => {}
+            (Err(error), _) => reply.send(Err(error), &mut self.wakes),
         }
     }
 
@@ -88,22 +92,19 @@ impl Shard {
         sequence: u16,
         bytes: usize,
         timeout: Duration,
-        reply: Option<PingReply>,
-    ) -> Result<(), (PingError, Option<PingReply>)> {
-        let way = match self.way_of_ping(to) {
-            Ok(way) => way,
-            Err(error) => return Err((error, reply)),
-        };
+    ) -> Result<(), PingError> {
+        let way = self.way_of_ping(to)?;
         let number = self.pings.next;
         if let Via::Pending(id) = way {
             if self.neighbors.wait(id, Token::Ping(number).pack()).is_err() {
-                return Err((PingError::TooMany(LIMIT), reply));
+                return Err(PingError::TooMany(LIMIT));
             }
         }
         self.pings.next = (number + 1) & (u32::MAX >> 1);
-        let bytes = bytes.min(self.capabilities.mtu.saturating_sub(Ipv4Header::LEN + ECHO_HEADER));
+        let bytes = bytes.min(usize::from(u16::MAX) - Ipv4Header::LEN - ECHO_HEADER);
         let deadline = self.now + timeout;
-        let ping = Ping { number, to, identifier, sequence, bytes, sent: None, deadline, timeout, reply };
+        let ping =
+            Ping { number, to, identifier, sequence, bytes, sent: None, deadline, timeout, reply: None };
         self.pings.waiting.push_back(ping);
         match way {
             Via::Loop | Via::Station(_) => self.send_ping(number, way),
@@ -159,7 +160,7 @@ impl Shard {
             Ipv4Header::atomic(source, destination, IpProtocol::ICMP, self.settings.ip.ttl, length as u16)
                 .write(place);
         }
-        self.emit(frame, via);
+        self.emit_in_fragments(frame, via);
     }
 
     pub(crate) fn ping_resolved(&mut self, number: u32) {

@@ -1,15 +1,19 @@
 //! The first step of a turn: frames from the device, bounded by `limits.receive_budget`. Every frame ends in exactly one
-//! place: acted on, queued, or one counted discard; lengths and checksums come before anything else.
+//! place, which its [`Fate`] names: taken for something, or one discard. Lengths and checksums come before anything else.
 
 use super::Shard;
 use super::demux::Arrived;
 use crate::buffer::{Buf, Checksum, Device};
+use crate::ip::icmp::Complaint;
 use crate::ip::{self, ArpOutcome, Arrival};
-use crate::telemetry::Discard;
+use crate::telemetry::{Discard, Taken};
 use crate::wire::{
-    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view,
+    ArpPacket, Endpoint, EtherType, EthernetHeader, FlowKey, IpProtocol, Mac, TcpHeader, tcp_view, udp,
 };
 use std::io;
+
+/// What became of a received frame. Whoever is given a frame gives its fate back, and it is counted in one place.
+pub(crate) type Fate = Result<Taken, Discard>;
 
 impl Shard {
     /// Whether the device may have more.
@@ -33,49 +37,59 @@ impl Shard {
 
     fn receive_frame(&mut self, frame: Buf, looped: bool) {
         self.counters.frames_received += 1;
-        if let Err((frame, reason)) = self.receive_ethernet(frame, looped) {
-            self.discards.count(reason);
-            self.pool.put(frame);
+        match self.receive_ethernet(frame, looped) {
+            Ok(kind) => self.taken.count(kind),
+            Err(reason) => self.discards.count(reason),
         }
     }
 
-    fn receive_ethernet(&mut self, mut frame: Buf, looped: bool) -> Result<(), (Buf, Discard)> {
+    /// The end of a frame that is discarded for `reason`.
+    pub(crate) fn give_up(&mut self, frame: Buf, reason: Discard) -> Fate {
+        self.pool.put(frame);
+        Err(reason)
+    }
+
+    fn receive_ethernet(&mut self, mut frame: Buf, looped: bool) -> Fate {
         let Ok((header, _)) = EthernetHeader::parse(frame.data()) else {
-            return Err((frame, Discard::EthernetShort));
+            return self.give_up(frame, Discard::EthernetShort);
         };
         let arrival = match header.dst {
             _ if looped => Arrival::Loop,
             own if own == self.capabilities.mac => Arrival::Unicast,
             group if group.is_group() => Arrival::Group,
-            _ => return Err((frame, Discard::EthernetNotForUs)),
+            _ => return self.give_up(frame, Discard::EthernetNotForUs),
         };
         if !header.src.is_station() {
-            return Err((frame, Discard::EthernetSource));
+            return self.give_up(frame, Discard::EthernetSource);
         }
         frame.trim_front(EthernetHeader::LEN);
         match header.ether_type {
             EtherType::IPV4 => self.receive_ipv4(frame, header.src, arrival),
             EtherType::ARP => self.receive_arp(frame, header.src),
-            _ => Err((frame, Discard::EtherTypeUnknown)),
+            _ => self.give_up(frame, Discard::EtherTypeUnknown),
         }
     }
 
-    fn receive_arp(&mut self, frame: Buf, station: Mac) -> Result<(), (Buf, Discard)> {
-        let Ok(packet) = ArpPacket::parse(frame.data()) else { return Err((frame, Discard::ArpMalformed)) };
+    fn receive_arp(&mut self, frame: Buf, station: Mac) -> Fate {
+        let Ok(packet) = ArpPacket::parse(frame.data()) else {
+            return self.give_up(frame, Discard::ArpMalformed);
+        };
         // An answer goes to the station that asked, so the two must agree.
         if packet.sender_mac != station {
-            return Err((frame, Discard::ArpSpoofed));
-        }
-        match self.neighbors.on_arp(self.now, &packet, &self.interface) {
-            ArpOutcome::Reply(reply) => self.send_arp(&reply, reply.target_mac),
-            ArpOutcome::Learned { .. } => {}
-            ArpOutcome::Ignored(reason) => return Err((frame, reason)),
+            return self.give_up(frame, Discard::ArpSpoofed);
         }
         self.pool.put(frame);
-        Ok(())
+        match self.neighbors.on_arp(self.now, &packet, &self.interface) {
+            ArpOutcome::Reply(reply) => {
+                self.send_arp(&reply, reply.target_mac);
+                Ok(Taken::ArpAnswered)
+            }
+            ArpOutcome::Learned { .. } => Ok(Taken::ArpLearned),
+            ArpOutcome::Ignored(reason) => Err(reason),
+        }
     }
 
-    fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Result<(), (Buf, Discard)> {
+    pub(crate) fn receive_ipv4(&mut self, mut frame: Buf, station: Mac, arrival: Arrival) -> Fate {
         let delivery = match ip::receive_known(
             &self.interface,
             &self.settings.ip,
@@ -84,8 +98,11 @@ impl Shard {
             &mut self.known_pair,
         ) {
             Ok(delivery) => delivery,
-            Err(reason) => return Err((frame, reason)),
+            Err(reason) => return self.give_up(frame, reason),
         };
+        if delivery.fragment {
+            return self.receive_fragment(frame, station, arrival);
+        }
         match delivery.protocol {
             IpProtocol::TCP => {
                 frame.truncate(delivery.payload.end);
@@ -93,32 +110,47 @@ impl Shard {
                 self.receive_tcp(frame, &delivery, station)
             }
             IpProtocol::ICMP => self.receive_icmp(frame, &delivery, station, arrival),
+            IpProtocol::UDP => self.receive_udp(frame, &delivery, station, arrival),
             _ => {
-                self.protocol_unreachable(&frame, &delivery, station, arrival);
-                Err((frame, Discard::IpProtocol))
+                // RFC 1122, Section 3.2.2.1: a host that lacks the protocol says so.
+                self.complain(frame.data(), station, arrival, Complaint::ProtocolUnreachable);
+                self.give_up(frame, Discard::IpProtocol)
             }
         }
     }
 
-    fn receive_tcp(
-        &mut self,
-        mut frame: Buf,
-        delivery: &ip::Delivery,
-        station: Mac,
-    ) -> Result<(), (Buf, Discard)> {
+    /// No port of UDP is open here.
+    #[cold]
+    fn receive_udp(&mut self, frame: Buf, delivery: &ip::Delivery, station: Mac, arrival: Arrival) -> Fate {
+        let datagram = frame.data().get(delivery.payload.clone()).unwrap_or_default();
+        let complete = frame.offload().checksum == Checksum::Complete;
+        let Ok(datagram) = udp::datagram(datagram) else {
+            return self.give_up(frame, Discard::UdpMalformed);
+        };
+        // RFC 1122, Section 4.1.3.4: what has a wrong checksum is discarded silently.
+        if complete && !udp::checksum_ok(delivery.src, delivery.dst, datagram) {
+            return self.give_up(frame, Discard::UdpChecksum);
+        }
+        // RFC 1122, Section 4.1.3.1: nobody listens at the port.
+        self.complain(frame.data(), station, arrival, Complaint::PortUnreachable);
+        self.give_up(frame, Discard::UdpNoPort)
+    }
+
+    fn receive_tcp(&mut self, mut frame: Buf, delivery: &ip::Delivery, station: Mac) -> Fate {
         let complete = frame.offload().checksum == Checksum::Complete;
         if complete && !tcp_view::checksum_ok(delivery.src, delivery.dst, frame.data()) {
             let short = frame.len() < tcp_view::MIN_HEADER_LEN;
-            return Err((frame, if short { Discard::TcpMalformed } else { Discard::TcpChecksum }));
+            return self.give_up(frame, if short { Discard::TcpMalformed } else { Discard::TcpChecksum });
         }
-        let Ok((header, header_len)) = TcpHeader::parse(frame.data()) else {
-            return Err((frame, Discard::TcpMalformed));
+        let mut header = TcpHeader::default();
+        let Ok(header_len) = header.read_from(frame.data()) else {
+            return self.give_up(frame, Discard::TcpMalformed);
         };
         if header.src_port == 0 || header.dst_port == 0 {
-            return Err((frame, Discard::TcpPortZero));
+            return self.give_up(frame, Discard::TcpPortZero);
         }
         if header.flags.is_impossible() {
-            return Err((frame, Discard::TcpFlags));
+            return self.give_up(frame, Discard::TcpFlags);
         }
         let flow = FlowKey {
             local: Endpoint { addr: delivery.dst, port: header.dst_port },
@@ -126,11 +158,10 @@ impl Shard {
         };
         // A host may talk to itself, but never from an endpoint to the same endpoint: that is the land attack.
         if flow.local == flow.remote {
-            return Err((frame, Discard::TcpLand));
+            return self.give_up(frame, Discard::TcpLand);
         }
         self.counters.segments_received += 1;
         frame.trim_front(header_len);
-        self.demultiplex(Arrived { flow, header: &header, payload: frame, station });
-        Ok(())
+        self.demultiplex(Arrived { flow, header: &header, payload: frame, station })
     }
 }

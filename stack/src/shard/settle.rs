@@ -2,26 +2,25 @@
 
 use super::slot::{Owner, Pending};
 use super::table::Entry;
+use super::transmit::Via;
 use super::{Shard, Token};
 use crate::base::Instant;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
-use crate::wire::{Addr, Mac};
+use crate::wire::Addr;
 
 impl Shard {
     /// Carries out what a connection's step asked for.
     #[inline]
-    pub(crate) fn settle(&mut self, index: u32, outcome: Outcome) {
-        let Outcome { events, discard, reset, end } = outcome;
-        if let Some(discard) = discard {
-            self.discards.count(discard);
-        }
+    pub(crate) fn settle(&mut self, index: u32, outcome: &Outcome) {
+        // A discard is the fate of a received frame: whoever gave the frame to the connection tells it.
+        let Outcome { events, discard: _, reset, end } = outcome;
         if !events.is_empty() {
-            self.publish(index, events);
+            self.publish(index, *events);
         }
         if let Some(reset) = reset {
-            self.reset_flow(index, &reset);
+            self.reset_flow(index, reset);
         }
         match end {
             None => self.touch(index),
@@ -48,7 +47,7 @@ impl Shard {
         }
     }
 
-    /// Re-arms the timer of a connection and queues it where it wants to send.
+    /// Re-arms the timer of a connection and queues it where it may have something to send.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
         // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
@@ -57,7 +56,7 @@ impl Shard {
             slot.armed = deadline;
             self.wheel.arm(index, deadline);
         }
-        if !slot.queued && slot.connection.wants_transmit() {
+        if !slot.queued && slot.connection.may_transmit() {
             slot.queued = true;
             self.ready.push_back(index);
         }
@@ -76,37 +75,37 @@ impl Shard {
     /// Sends the RST that a connection asked for, the way its segments go.
     fn reset_flow(&mut self, index: u32, reset: &Reset) {
         let Some(slot) = self.connections.at(index) else { return };
-        let (flow, hop) = (*slot.connection.flow(), slot.hop);
-        match self.station(flow.remote.addr, hop) {
-            Some(mac) => self.send_reset(&flow, reset, mac),
-            // A peer whose neighbour entry is gone learns of the end from the RST to its next segment.
+        let (flow, hop, chosen) = (*slot.connection.flow(), slot.hop, slot.connection.packet_options());
+        match self.way(flow.remote.addr, hop) {
+            Some(via) => {
+                self.counters.resets_sent += 1;
+                self.send_bare_via(&flow, &reset.header(&flow), via, chosen);
+            }
+            // A peer that cannot be reached learns of the end from the RST to its next segment.
             None => self.discards.count(Discard::NeighborUnreachable),
         }
     }
 
-    /// The station that a last segment to `remote` goes to, if it is known now.
-    fn station(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Mac> {
+    /// The way that a last segment to `remote` goes. To a peer that was accepted and never sent anything the neighbour is not known
+    /// yet, and the segment waits for it; for one that has gone silent it does not.
+    fn way(&mut self, remote: Addr, hop: Option<NeighborId>) -> Option<Via> {
         if let Some(mac) = hop.and_then(|id| self.neighbors.mac(self.now, id)) {
-            return Some(mac);
+            return Some(Via::Station(mac));
         }
-        if self.interface.is_ours(remote) {
-            return Some(self.capabilities.mac);
-        }
-        match self.resolve(remote) {
-            Some((super::transmit::Via::Station(mac), _)) => Some(mac),
-            Some(_) | None => None,
-        }
+        let (via, _) = self.resolve(remote)?;
+        let lost = hop.is_some() && matches!(via, Via::Pending(_));
+        (!lost).then_some(via)
     }
 
     /// The connection is over for the protocol.
-    fn finish(&mut self, index: u32, end: End) {
+    fn finish(&mut self, index: u32, end: &End) {
         let Some(slot) = self.connections.at_mut(index) else { return };
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
         slot.armed = Instant::FAR_FUTURE;
         self.wheel.cancel(index);
-        let reason = match end {
+        let reason = match *end {
             End::TimeWait(record) => {
                 let (place, retired) = self.time_wait.insert(record, self.now);
                 if let Some((old, old_flow)) = retired {
@@ -177,7 +176,7 @@ impl Shard {
     /// Near the memory budget windows stop growing (`design.md` rule 3).
     pub(crate) fn update_memory_pressure(&mut self) {
         // Summing a million connections each turn would be O(n); the queues tell the pool what they hold.
-        let held = self.pool.outstanding() as u64 + self.unread_memory;
+        let held = self.pool.outstanding() as u64 + self.unread_memory + self.reassembly.memory() as u64;
         let limit = self.settings.limits.memory;
         self.memory_low = held >= limit - limit / 8;
         if self.memory_low {

@@ -3,7 +3,7 @@
 use super::{Shard, Slot};
 use crate::admission::State as AdmissionState;
 use crate::tcp::TcpState;
-use crate::telemetry::Discards;
+use crate::telemetry::{Account, Discards, TakenCounts};
 use core::time::Duration;
 use std::net::SocketAddr;
 
@@ -32,6 +32,10 @@ pub struct Counters {
     pub resets_sent: u64,
     /// Echo requests answered.
     pub echoes_answered: u64,
+    /// Datagrams put together from fragments.
+    pub reassembled: u64,
+    /// Datagrams whose fragments did not all come in time.
+    pub reassembly_timeouts: u64,
     /// TIME-WAIT records that retired early, at their limit.
     pub time_wait_retired: u64,
     /// Closes that became resets, at the limit of orphans.
@@ -57,6 +61,8 @@ pub struct MemoryReport {
     pub timers: usize,
     /// Neighbours.
     pub neighbors: usize,
+    /// Fragments that wait for others.
+    pub fragments: usize,
     /// Free buffers.
     pub pool: usize,
     /// Buffers in use.
@@ -83,6 +89,8 @@ pub struct ConnectionRow {
 pub struct Snapshot {
     /// Counters.
     pub counters: Counters,
+    /// What received frames were taken for.
+    pub taken: TakenCounts,
     /// Discards by reason.
     pub discards: Discards,
     /// Memory.
@@ -97,6 +105,17 @@ pub struct Snapshot {
     pub time_wait: usize,
     /// Neighbour entries.
     pub neighbors: usize,
+    /// Datagrams of which fragments are missing.
+    pub fragmented: usize,
+    /// Datagrams of which fragments were missing and that made way for newer ones.
+    pub reassembly_evicted: u64,
+}
+
+impl Snapshot {
+    /// What became of the frames that were received; it balances at any moment between turns.
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
+    }
 }
 
 impl Slot {
@@ -118,6 +137,7 @@ impl Shard {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             counters: self.counters,
+            taken: self.taken.clone(),
             discards: self.discards.clone(),
             memory: self.memory(),
             admission: self.admission.state(),
@@ -125,7 +145,14 @@ impl Shard {
             orphans: self.orphans,
             time_wait: self.time_wait.len(),
             neighbors: self.neighbors.len(),
+            fragmented: self.reassembly.len(),
+            reassembly_evicted: self.reassembly.evicted(),
         }
+    }
+
+    /// As [`Snapshot::account`].
+    pub fn account(&self) -> Account {
+        Account::of(self.counters.frames_received, &self.taken, &self.discards)
     }
 
     /// Memory held by kind.
@@ -137,6 +164,7 @@ impl Shard {
             time_wait: self.time_wait.memory(),
             timers: self.wheel.memory(),
             neighbors: self.neighbors.memory(),
+            fragments: self.reassembly.memory(),
             pool: self.pool.held(),
             buffers: self.pool.outstanding() + self.unread_memory as usize,
         }

@@ -31,6 +31,12 @@ impl<T> Timed<T> {
         self.touched || self.deadline <= now
     }
 
+    /// Whether somebody may have changed it since its deadline was asked for.
+    #[inline]
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
     /// The part, for a change that moves no deadline.
     #[inline]
     pub(crate) fn untimed(&mut self) -> &mut T {
@@ -85,6 +91,7 @@ deadlines!(
     crate::ip::Neighbors,
     crate::ip::PathMtus,
     crate::ip::Routes,
+    crate::ip::Reassembly,
     crate::admission::Admission,
     crate::tcp::time_wait::TimeWaitStore,
     super::ping::Pings

@@ -18,7 +18,14 @@ const CHECKSUM: usize = TCP + tcp_view::CHECKSUM_OFFSET;
 
 impl Shard {
     /// Cuts `outgoing`, which is longer than its segment size, into frames for the station `mac`; tells how many.
-    pub(super) fn send_train(&mut self, index: u32, flow: &FlowKey, outgoing: &Outgoing, mac: Mac) -> usize {
+    pub(super) fn send_train(
+        &mut self,
+        index: u32,
+        flow: &FlowKey,
+        outgoing: &Outgoing,
+        mac: Mac,
+        ttl: u8,
+    ) -> usize {
         let size = usize::from(outgoing.segment_size).max(1);
         let mut header = outgoing.header;
         // PSH, and of course FIN, belong to the last segment.
@@ -27,7 +34,7 @@ impl Shard {
         header.seq = SeqNum(0);
         let tcp_len = header.header_len();
         let (src, dst) = (flow.local.addr, flow.remote.addr);
-        let template = Ipv4Template::between(src, dst, IpProtocol::TCP, self.settings.ip.ttl, true);
+        let template = Ipv4Template::between(src, dst, IpProtocol::TCP, ttl, true);
         let Some(template) = template else { return 0 };
         let mut bytes = [0; TCP + tcp_view::MAX_HEADER_LEN];
         let (head, rest) = bytes.split_at_mut(TCP);

@@ -3,7 +3,7 @@
 use super::{Shard, Token, train};
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
-use crate::tcp::Context;
+use crate::tcp::{Context, Outgoing, PacketOptions};
 use crate::telemetry::Discard;
 use crate::wire::{
     Addr, EtherType, EthernetHeader, FlowKey, IpProtocol, Ipv4Header, Ipv4View, Mac, TcpHeader, checksum,
@@ -70,10 +70,13 @@ impl Shard {
             }
         }
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
-        let (traffic_class, may_fragment) =
-            self.connections.at(index).map_or((0, false), |slot| slot.connection.packet_options());
+        let chosen =
+            self.connections.at(index).map(|slot| slot.connection.packet_options()).unwrap_or_default();
+        let PacketOptions { traffic_class, ttl, may_fragment } = chosen;
+        let ttl = ttl.unwrap_or(self.settings.ip.ttl);
         let whole = !may_fragment && self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
+        let mut outgoing = Outgoing::default();
         while sent < most {
             let Some(slot) = self.connections.at_mut(index) else { break };
             let mut context = Context {
@@ -90,13 +93,13 @@ impl Shard {
                 (0, _) => 0,
                 (most, _) => most.saturating_sub(120),
             };
-            let Some(outgoing) = slot.connection.poll_transmit(&mut context, super_segment) else {
+            if !slot.connection.poll_transmit_into(&mut context, super_segment, &mut outgoing) {
                 self.arm(index);
                 return sent;
-            };
+            }
             if let (0, 1.., Via::Station(mac)) = (self.capabilities.segmentation, outgoing.segment_size, via)
             {
-                sent += self.send_train(index, &flow, &outgoing, mac).max(1);
+                sent += self.send_train(index, &flow, &outgoing, mac, ttl).max(1);
                 continue;
             }
             let mut frame = segment_frame(
@@ -107,8 +110,10 @@ impl Shard {
                 |bytes| slot.connection.copy_payload(&outgoing, bytes),
                 self.capabilities.checksum_offload,
                 outgoing.segment_size,
-                self.settings.ip.ttl,
+                ttl,
             );
+            // Most have one segment to send; behind a super-segment the connection is asked once more.
+            let quiet = outgoing.segment_size == 0 && !slot.connection.may_transmit();
             if traffic_class != 0 {
                 mark(&mut frame, traffic_class);
             }
@@ -119,6 +124,10 @@ impl Shard {
             self.counters.segments_sent += 1;
             self.emit(frame, via);
             sent += 1;
+            if quiet {
+                self.arm(index);
+                return sent;
+            }
         }
         self.touch(index);
         sent
@@ -175,7 +184,7 @@ impl Shard {
             let Some(_) = slot.connection.poll_transmit(&mut context, 0) else { break };
             self.discards.count(Discard::NeighborUnreachable);
         }
-        self.touch(index);
+        self.arm(index);
     }
 
     /// Puts a frame that starts at the IP header on its way.
@@ -229,10 +238,35 @@ impl Shard {
     /// Sends a segment that belongs to no connection (RST, SYN-ACK) back to the station that its cause came from, so that
     /// an unproven peer gets no neighbour entry.
     pub(crate) fn send_bare(&mut self, flow: &FlowKey, header: &TcpHeader, station: Mac) {
-        let offload = self.capabilities.checksum_offload;
-        let ttl = self.settings.ip.ttl;
-        let frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        self.send_answer(flow, header, station, PacketOptions::default());
+    }
+
+    /// As [`Shard::send_bare`], with what the application chose for the packets of its listener.
+    pub(crate) fn send_answer(
+        &mut self,
+        flow: &FlowKey,
+        header: &TcpHeader,
+        station: Mac,
+        chosen: PacketOptions,
+    ) {
         let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
+        self.send_bare_via(flow, header, via, chosen);
+    }
+
+    /// Sends a segment without data on a known way.
+    pub(crate) fn send_bare_via(
+        &mut self,
+        flow: &FlowKey,
+        header: &TcpHeader,
+        via: Via,
+        chosen: PacketOptions,
+    ) {
+        let offload = self.capabilities.checksum_offload;
+        let ttl = chosen.ttl.unwrap_or(self.settings.ip.ttl);
+        let mut frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        if chosen.traffic_class != 0 {
+            mark(&mut frame, chosen.traffic_class);
+        }
         self.counters.segments_sent += 1;
         self.emit(frame, via);
     }

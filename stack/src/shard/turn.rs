@@ -72,6 +72,15 @@ impl Progress {
 pub enum Defect {
     /// The path of a neighbour's failure never finishes its turn: the defect of article 297040 in this design's terms.
     StuckTurn,
+    /// A step panics: expire whenever it comes, commands with the next command in hand. (Receive and transmit call the device,
+    /// which can panic by itself.)
+    Panic(Step),
+}
+
+#[cold]
+#[allow(clippy::panic, reason = "it is the fault itself")]
+pub(super) fn planted() {
+    panic!("the planted fault");
 }
 
 /// What a turn leaves to do.
@@ -129,6 +138,7 @@ impl Shard {
             self.pings.peek(),
             self.path_mtus.peek(),
             self.routes.peek(),
+            self.reassembly.peek(),
             self.drain_deadline().unwrap_or(Instant::FAR_FUTURE),
         ];
         earliest(parts)
@@ -137,15 +147,34 @@ impl Shard {
     /// As [`Shard::next_deadline`], and the parts remember their own.
     #[inline]
     fn refresh_deadlines(&mut self) -> Option<Instant> {
-        let mut at = self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE);
-        at = at.min(self.neighbors.refresh());
+        if self.is_a_part_touched() {
+            self.refresh_parts();
+        }
+        let at = self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE).min(self.parts_due_at);
+        let at = at.min(self.drain_deadline().unwrap_or(Instant::FAR_FUTURE));
+        (at < Instant::FAR_FUTURE).then_some(at)
+    }
+
+    /// Whether a part may have another deadline than it had.
+    #[inline]
+    pub(super) fn is_a_part_touched(&self) -> bool {
+        self.neighbors.is_touched()
+            | self.admission.is_touched()
+            | self.time_wait.is_touched()
+            | self.pings.is_touched()
+            | self.path_mtus.is_touched()
+            | self.routes.is_touched()
+            | self.reassembly.is_touched()
+    }
+
+    fn refresh_parts(&mut self) {
+        let mut at = self.neighbors.refresh();
         at = at.min(self.admission.refresh());
         at = at.min(self.time_wait.refresh());
         at = at.min(self.pings.refresh());
         at = at.min(self.path_mtus.refresh());
         at = at.min(self.routes.refresh());
-        at = at.min(self.drain_deadline().unwrap_or(Instant::FAR_FUTURE));
-        (at < Instant::FAR_FUTURE).then_some(at)
+        self.parts_due_at = at.min(self.reassembly.refresh());
     }
 
     /// Whether calls of the application since the last turn left something to send.

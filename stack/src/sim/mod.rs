@@ -4,7 +4,8 @@
 //! A [`World`] holds nodes on a LAN and an event queue. Each node has a finite receive queue and a service rate ([`Link`]),
 //! so that virtual time does not make a flood free. A host ([`HostNode`]) is a whole stack with applications ([`App`]) on
 //! it; [`apps`] has servers, verifying clients and watchers ready-made. A [`Router`] leads to networks that answer, that
-//! vanish and that are unreachable; a [`ScriptedPeer`] misbehaves by plan; a [`SynFlood`] attacks.
+//! vanish and that are unreachable; a [`ScriptedPeer`] misbehaves by plan; a [`SynFlood`] attacks, and
+//! [`isic`] makes packets with every defect there is.
 //!
 //! ```
 //! use std::time::Duration;
@@ -36,6 +37,7 @@ mod app;
 pub mod apps;
 mod attacker;
 mod host;
+pub mod isic;
 mod link;
 mod node;
 mod peer;

@@ -4,8 +4,10 @@
 use super::node::{Node, Outbox};
 use crate::base::Instant;
 use crate::buffer::Buf;
+use crate::wire::tcp_view::{checksum_ok, store_checksum};
 use crate::wire::{
-    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Ipv4View, Mac, checksum,
+    Addr, ArpOperation, ArpPacket, EtherType, EthernetHeader, IpProtocol, Ipv4Header, Ipv4View, Mac, SeqNum,
+    TcpFlags, TcpHeader, checksum,
 };
 use core::any::Any;
 use std::net::Ipv4Addr;
@@ -133,7 +135,7 @@ impl Router {
         }
     }
 
-    /// Something for the router itself: it answers echo requests (RFC 1812) and nothing else.
+    /// Something for the router itself: it answers echo requests (RFC 1812), refuses TCP, and does nothing else.
     fn on_own(
         &mut self,
         message: &Buf,
@@ -143,6 +145,9 @@ impl Router {
         out: &mut Outbox,
     ) {
         let message = message.data();
+        if protocol == IpProtocol::TCP {
+            return self.refuse(message, (own, peer), station, out);
+        }
         if protocol != IpProtocol::ICMP || message.len() < 8 || message.first() != Some(&8) {
             self.swallowed += 1;
             return;
@@ -156,6 +161,32 @@ impl Router {
         place[2..4].copy_from_slice(&value.to_be_bytes());
         let Some(place) = reply.prepend(Ipv4Header::LEN) else { return };
         Ipv4Header::atomic(own, peer, IpProtocol::ICMP, 64, message.len() as u16).write(place);
+        self.send(reply, station, EtherType::IPV4, out);
+    }
+
+    /// Nobody listens on a router: its own host side answers as RFC 9293, Section 3.10.7.1 has it, by RST.
+    fn refuse(&mut self, segment: &[u8], (own, peer): (Ipv4Addr, Ipv4Addr), station: Mac, out: &mut Outbox) {
+        let (source, destination) = (Addr::v4(own), Addr::v4(peer));
+        let parsed = TcpHeader::parse(segment).ok().filter(|_| checksum_ok(destination, source, segment));
+        let Some((seen, start)) = parsed.filter(|(seen, _)| !seen.flags.rst()) else {
+            self.swallowed += 1;
+            return;
+        };
+        let occupied =
+            (segment.len() - start) as u32 + u32::from(seen.flags.syn()) + u32::from(seen.flags.fin());
+        let (seq, ack, flags) = match seen.flags.ack() {
+            true => (seen.ack, SeqNum(0), TcpFlags::RST),
+            false => (SeqNum(0), seen.seq + occupied, TcpFlags::RST.with(TcpFlags::ACK)),
+        };
+        let (src_port, dst_port) = (seen.dst_port, seen.src_port);
+        let header = TcpHeader { src_port, dst_port, seq, ack, flags, ..TcpHeader::default() };
+        let length = header.header_len();
+        let mut reply = Buf::new(length + 64, 64);
+        let Some(place) = reply.extend(length) else { return };
+        header.write(place);
+        store_checksum(place, source, destination, 0, 0);
+        let Some(place) = reply.prepend(Ipv4Header::LEN) else { return };
+        Ipv4Header::atomic(own, peer, IpProtocol::TCP, 64, length as u16).write(place);
         self.send(reply, station, EtherType::IPV4, out);
     }
 

@@ -16,7 +16,7 @@ pub(crate) async fn connect(
     remote: SocketAddr,
     options: Options,
 ) -> io::Result<(ReadHalf<Failure>, WriteHalf<Failure>)> {
-    let (read, write, half) = sync::connection(stack.mailbox(), cell_options::pack(&options));
+    let (read, write, half) = sync::connection(stack.mailbox(), cell_options::pack(&options, stack.ttl()));
     let command = Command::Connect(Box::new(ConnectCommand { local, remote, options, half }));
     stack.commands().push(command).await.map_err(|_| stack.gone())?;
     let established = poll_fn(|cx| {
@@ -43,7 +43,7 @@ pub(crate) async fn listen(
     backlog: u32,
     options: Options,
 ) -> io::Result<(AcceptHalf<Failure>, SocketAddr)> {
-    let (accept, half) = sync::listener(stack.mailbox());
+    let (accept, half) = sync::listener(stack.mailbox(), cell_options::pack(&options, stack.ttl()));
     let (reply, answer) = sync::reply();
     let command = Command::Listen(Box::new(ListenCommand { local, backlog, options, half, reply }));
     stack.commands().push(command).await.map_err(|_| stack.gone())?;

@@ -24,6 +24,9 @@ struct Shared {
     progress: Arc<Progress>,
     addresses: Vec<IpAddr>,
     connect_bound: Duration,
+    /// Time to live of packets whose socket chose none.
+    #[cfg(feature = "tokio")]
+    ttl: u8,
 }
 
 /// What the handles of a stack and its driver tell each other about the end.
@@ -58,6 +61,8 @@ impl Stack {
             progress: shard.progress(),
             addresses: shard.addresses().collect(),
             connect_bound: shard.connect_bound(),
+            #[cfg(feature = "tokio")]
+            ttl: shard.settings().ip.ttl,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -142,6 +147,11 @@ impl Stack {
 
     pub(crate) fn commands(&self) -> &CommandSender<Command> {
         &self.shared.commands
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.shared.ttl
     }
 
     #[cfg(feature = "tokio")]

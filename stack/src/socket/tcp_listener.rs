@@ -1,7 +1,8 @@
 //! A listening socket.
 
+use super::tcp_stream::checked_ttl;
 use super::{Stack, TcpStream, error, open};
-use crate::shard::Failure;
+use crate::shard::{Failure, cell_options};
 use crate::sync::AcceptHalf;
 use crate::tcp::Options;
 use core::future::poll_fn;
@@ -68,6 +69,24 @@ impl TcpListener {
     /// None; the result is tokio's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
+    }
+
+    /// The time to live of the packets that are sent, in the handshake and on the connections that are accepted.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(u32::from(cell_options::ttl(self.accept.options())))
+    }
+
+    /// Sets the time to live of packets of handshakes and connections that begin from now on: 1 to 255.
+    ///
+    /// # Errors
+    /// A number out of range.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = checked_ttl(ttl)?;
+        self.accept.update_options(|bits| cell_options::with_ttl(bits, ttl));
+        Ok(())
     }
 }
 

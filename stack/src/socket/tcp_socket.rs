@@ -1,8 +1,8 @@
 //! A socket before it connects or listens.
 
 use super::{Stack, TcpListener, TcpStream, open};
+use crate::sync::Choice;
 use crate::tcp::{KeepaliveTimes, Options};
-use core::cell::Cell;
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
@@ -12,8 +12,14 @@ use std::net::SocketAddr;
 /// The one difference besides the stack: [`TcpSocket::listen`] is asynchronous, because the stack has to agree.
 pub struct TcpSocket {
     stack: Stack,
-    local: Cell<Option<SocketAddr>>,
-    options: Cell<Options>,
+    chosen: Choice<Chosen>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Chosen {
+    local: Option<SocketAddr>,
+    options: Options,
+    reuseaddr: bool,
 }
 
 impl TcpSocket {
@@ -22,8 +28,7 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn new_v4(stack: &Stack) -> io::Result<Self> {
-        let (local, options) = (Cell::new(None), Cell::new(Options::default()));
-        Ok(Self { stack: stack.clone(), local, options })
+        Ok(Self { stack: stack.clone(), chosen: Choice::new(Chosen::default()) })
     }
 
     /// Chooses the local address and port (`0.0.0.0` and 0: any). Whether they can be had, connecting or listening tells.
@@ -31,11 +36,13 @@ impl TcpSocket {
     /// # Errors
     /// It is bound already.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
-        if self.local.get().is_some() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket is bound already"));
-        }
-        self.local.set(Some(addr));
-        Ok(())
+        self.chosen.change(|chosen| {
+            if chosen.local.is_some() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket is bound already"));
+            }
+            chosen.local = Some(addr);
+            Ok(())
+        })
     }
 
     /// The address that was bound.
@@ -43,7 +50,7 @@ impl TcpSocket {
     /// # Errors
     /// None was.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local.get().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+        self.chosen.get().local.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
     /// Connects.
@@ -51,8 +58,8 @@ impl TcpSocket {
     /// # Errors
     /// As [`TcpStream::connect`].
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
-        let Self { stack, local, options } = self;
-        let (local, options) = (local.get(), options.get());
+        let Self { stack, chosen } = self;
+        let Chosen { local, options, .. } = chosen.get();
         let (read, write) = open::connect(&stack, local, addr, options).await?;
         Ok(TcpStream::new(read, write))
     }
@@ -63,18 +70,103 @@ impl TcpSocket {
     /// # Errors
     /// As [`TcpListener::bind`].
     pub async fn listen(self, backlog: u32) -> io::Result<TcpListener> {
-        let Self { stack, local, options } = self;
-        let local = local.get().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-        let options = options.get();
+        let Self { stack, chosen } = self;
+        let Chosen { local, options, .. } = chosen.get();
+        let local = local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
         let (accept, local) = open::listen(&stack, local, backlog, options).await?;
         Ok(TcpListener::new(accept, local))
     }
 
     fn change(&self, change: impl FnOnce(&mut Options)) -> io::Result<()> {
-        let mut options = self.options.get();
-        change(&mut options);
-        self.options.set(options);
+        self.chosen.change(|chosen| change(&mut chosen.options));
         Ok(())
+    }
+
+    fn options(&self) -> Options {
+        self.chosen.get().options
+    }
+
+    /// Keeps whether connections in TIME-WAIT may be in the way of listening: they never are, so it makes no difference.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_reuseaddr(&self, reuseaddr: bool) -> io::Result<()> {
+        self.chosen.change(|chosen| chosen.reuseaddr = reuseaddr);
+        Ok(())
+    }
+
+    /// What [`TcpSocket::set_reuseaddr`] set.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn reuseaddr(&self) -> io::Result<bool> {
+        Ok(self.chosen.get().reuseaddr)
+    }
+
+    /// An endpoint has one listener.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] for `true`: a second listener would be refused.
+    pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
+        if reuseport {
+            let why = "an endpoint of this stack has one listener; let several tasks accept from it";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        Ok(())
+    }
+
+    /// Whether an endpoint may have several listeners: never.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn reuseport(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Sets the byte of DSCP and ECN (RFC 2474, Section 3) in the IPv4 header of every packet: at most 255.
+    ///
+    /// # Errors
+    /// A larger number.
+    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
+        let class = u8::try_from(tos).map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a type of service of {tos}; it is at most 255"),
+            )
+        })?;
+        self.change(|options| options.traffic_class = class)
+    }
+
+    /// What [`TcpSocket::set_tos_v4`] set.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn tos_v4(&self) -> io::Result<u32> {
+        Ok(u32::from(self.options().traffic_class))
+    }
+
+    /// As [`TcpSocket::set_tos_v4`], by the name that tokio had for it before.
+    ///
+    /// # Errors
+    /// As [`TcpSocket::set_tos_v4`].
+    pub fn set_tos(&self, tos: u32) -> io::Result<()> {
+        self.set_tos_v4(tos)
+    }
+
+    /// What [`TcpSocket::set_tos_v4`] set.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn tos(&self) -> io::Result<u32> {
+        self.tos_v4()
+    }
+
+    /// A socket before it connects or listens has no error that nobody was told.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
     }
 
     /// Probes an idle peer.
@@ -90,7 +182,7 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn keepalive(&self) -> io::Result<bool> {
-        Ok(self.options.get().keepalive)
+        Ok(self.options().keepalive)
     }
 
     /// The times of the probes, where they differ from the stack's settings.
@@ -123,7 +215,7 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn nodelay(&self) -> io::Result<bool> {
-        Ok(self.options.get().nodelay)
+        Ok(self.options().nodelay)
     }
 
     /// The most bytes that are kept for sending.
@@ -139,7 +231,7 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        Ok(self.options.get().send_buffer_max.unwrap_or(0))
+        Ok(self.options().send_buffer_max.unwrap_or(0))
     }
 
     /// The largest receive window.
@@ -155,7 +247,7 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        Ok(self.options.get().receive_window_max.unwrap_or(0))
+        Ok(self.options().receive_window_max.unwrap_or(0))
     }
 
     /// Sets what dropping the stream does with data that is not acknowledged: see [`TcpStream::set_linger`].
@@ -179,12 +271,12 @@ impl TcpSocket {
     /// # Errors
     /// None; the result is tokio's.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        Ok(self.options.get().linger)
+        Ok(self.options().linger)
     }
 }
 
 impl core::fmt::Debug for TcpSocket {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TcpSocket").field("local", &self.local.get()).finish_non_exhaustive()
+        f.debug_struct("TcpSocket").field("local", &self.chosen.get().local).finish_non_exhaustive()
     }
 }

@@ -226,6 +226,41 @@ impl TcpStream {
         Ok(())
     }
 
+    /// The time to live of the packets that are sent.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(u32::from(cell_options::ttl(self.write.options())))
+    }
+
+    /// Sets the time to live of the packets that are sent from now on: 1 to 255.
+    ///
+    /// # Errors
+    /// A number out of range.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = checked_ttl(ttl)?;
+        self.write.update_options(|bits| cell_options::with_ttl(bits, ttl));
+        Ok(())
+    }
+
+    /// Whether every segment is acknowledged at once, as [`TcpStream::set_quickack`] asked. (The first few always are.)
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn quickack(&self) -> io::Result<bool> {
+        Ok(cell_options::quickack(self.write.options()))
+    }
+
+    /// Acknowledges every segment at once from now on, or not. Unlike Linux's, it stays.
+    ///
+    /// # Errors
+    /// None; the result is tokio's.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.write.update_options(|bits| cell_options::with_quickack(bits, quickack));
+        Ok(())
+    }
+
     /// Makes dropping the stream a reset.
     ///
     /// # Errors
@@ -247,7 +282,7 @@ impl TcpStream {
 
     /// Both directions, each with its own owner. Dropping the writing one sends a FIN.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        tcp::split_owned(self.read, self.write)
+        tcp::split_owned(self)
     }
 
     pub(super) fn read_half(&self) -> &sync::ReadHalf<Failure> {
@@ -257,6 +292,13 @@ impl TcpStream {
     pub(super) fn write_half(&self) -> &sync::WriteHalf<Failure> {
         &self.write
     }
+}
+
+/// A time to live that a packet can have.
+pub(super) fn checked_ttl(ttl: u32) -> io::Result<u8> {
+    u8::try_from(ttl).ok().filter(|ttl| *ttl > 0).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("a time to live of {ttl}; the range is 1 to 255"))
+    })
 }
 
 /// The addresses of a connection; it has them from the handshake on.
@@ -294,6 +336,12 @@ impl AsyncWrite for TcpStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         stream_io::poll_shutdown(&self.write)
+    }
+}
+
+impl AsRef<Self> for TcpStream {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

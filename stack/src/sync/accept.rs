@@ -15,6 +15,8 @@ use core::task::{Poll, Waker};
 const DROPPED: u32 = 1 << 2;
 /// The application has taken a connection.
 const TAKEN: u32 = 1 << 3;
+/// The application has changed the socket's options.
+const OPTIONS: u32 = 1 << 4;
 const FAILED: u32 = 1 << 16;
 const CLOSED: u32 = 1 << 17;
 const SHARD_GONE: u32 = 1 << 18;
@@ -38,6 +40,8 @@ pub(crate) struct ListenerCell<E> {
     id: AtomicU64,
     ready: UnsafeCell<*mut ListenerCell<E>>,
     failure: AtomicPtr<E>,
+    /// The socket options, packed by the layer above.
+    options: AtomicU32,
     queue: Queue<Accepted<E>>,
     /// Connections that the application has taken, ever (wrapping).
     taken: AtomicU32,
@@ -92,14 +96,15 @@ impl<E> Drop for ListenerCell<E> {
     }
 }
 
-/// Makes a listener's two ends.
-pub fn listener<E>(mailbox: &Arc<Mailbox<E>>) -> (AcceptHalf<E>, ListenerShard<E>) {
+/// Makes a listener's two ends. `options` are the socket's, packed by the layer above.
+pub fn listener<E>(mailbox: &Arc<Mailbox<E>>, options: u32) -> (AcceptHalf<E>, ListenerShard<E>) {
     let cell = Arc::new(ListenerCell {
         mailbox: Arc::clone(mailbox),
         state: AtomicU32::new(0),
         id: AtomicU64::new(UNATTACHED),
         ready: UnsafeCell::new(ptr::null_mut()),
         failure: AtomicPtr::new(ptr::null_mut()),
+        options: AtomicU32::new(options),
         queue: Queue::new(),
         taken: AtomicU32::new(0),
         waker: WakerSlot::new(),
@@ -173,6 +178,19 @@ impl<E> AcceptHalf<E> {
     pub fn mailbox(&self) -> &Arc<Mailbox<E>> {
         &self.cell.mailbox
     }
+
+    /// The socket options, packed by the layer above.
+    pub fn options(&self) -> u32 {
+        self.cell.options.load(Ordering::Acquire)
+    }
+
+    /// Changes the socket options and tells the shard. `change` may run more than once.
+    pub fn update_options(&self, mut change: impl FnMut(u32) -> u32) {
+        let cell = &self.cell;
+        let changed = cell.options.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(change(old)));
+        debug_assert!(changed.is_ok(), "the change is always given");
+        cell.mailbox.post_listener(cell, OPTIONS);
+    }
 }
 
 impl<E> Drop for AcceptHalf<E> {
@@ -206,6 +224,11 @@ impl<E> ListenerShard<E> {
     /// Whether the application has dropped its end: then the listener is to be closed.
     pub fn is_dropped(&self) -> bool {
         self.cell.state.load(Ordering::Acquire) & DROPPED != 0
+    }
+
+    /// The socket options, as the application has them now.
+    pub fn options(&self) -> u32 {
+        self.cell.options.load(Ordering::Acquire)
     }
 
     /// Connections that wait to be taken: the length of the accept queue, which the shard compares with the backlog.

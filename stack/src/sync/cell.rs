@@ -20,7 +20,6 @@ pub(crate) const READ_DROPPED: u32 = 1 << 5;
 pub(crate) const WRITE_DROPPED: u32 = 1 << 6;
 pub(crate) const SHUTDOWN_WRITE: u32 = 1 << 7;
 pub(crate) const ABORT: u32 = 1 << 8;
-pub(crate) const WRITE_FORGOTTEN: u32 = 1 << 9;
 // What the shard tells.
 const ESTABLISHED: u32 = 1 << 16;
 const RX_EOF: u32 = 1 << 17;
@@ -197,7 +196,7 @@ impl Events {
 
     /// It has no half any more: the connection is an orphan, and a connect that is still under way is cancelled.
     pub fn dropped(self) -> bool {
-        self.0 & READ_DROPPED != 0 && self.0 & (WRITE_DROPPED | WRITE_FORGOTTEN) != 0
+        self.0 & READ_DROPPED != 0 && self.0 & WRITE_DROPPED != 0
     }
 
     /// It wants the connection reset.

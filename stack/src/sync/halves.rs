@@ -92,11 +92,6 @@ impl<E> ReadHalf<E> {
         Cell::update_options(&self.cell, change);
     }
 
-    /// Whether `write` is the other half of the same connection.
-    pub fn is_pair_of(&self, write: &WriteHalf<E>) -> bool {
-        Arc::ptr_eq(&self.cell, &write.cell)
-    }
-
     /// Reads up to `max` bytes: gives them to `f`, slice by slice, in order. Never waits.
     pub fn read(&self, max: usize, mut f: impl FnMut(&[u8])) -> Read<'_, E> {
         // The status first: whatever was pushed before an end that shows here is seen below.
@@ -223,18 +218,11 @@ impl<E> Drop for ReadHalf<E> {
 /// the connection is established cancels the connect once the read half is dropped too.
 pub struct WriteHalf<E> {
     cell: Arc<Cell<E>>,
-    /// What the shard is told when it goes.
-    last_word: u32,
 }
 
 impl<E> WriteHalf<E> {
     pub(crate) fn new(cell: Arc<Cell<E>>) -> Self {
-        Self { cell, last_word: cell::WRITE_DROPPED }
-    }
-
-    /// Lets it go without a FIN: that comes when the reading half is dropped too.
-    pub fn forget(mut self) {
-        self.last_word = cell::WRITE_FORGOTTEN;
+        Self { cell }
     }
 
     /// What the shard has told.
@@ -358,6 +346,6 @@ impl<E> Drop for WriteHalf<E> {
     fn drop(&mut self) {
         // As in the read half.
         drop(self.cell.write_waker().take());
-        Cell::tell(&self.cell, self.last_word);
+        Cell::tell(&self.cell, cell::WRITE_DROPPED);
     }
 }

@@ -456,7 +456,7 @@ fn a_reply_may_be_cancelled_while_it_is_sent() {
 fn two_tasks_that_accept_get_one_connection_each() {
     model(2, || {
         let inbox = inbox();
-        let (accept, mut shard) = listener(inbox.mailbox());
+        let (accept, mut shard) = listener(inbox.mailbox(), 0);
         assert!(shard.attach(ID));
         let accept = Arc::new(accept);
         let count = Arc::new(AtomicUsize::new(0));
@@ -485,7 +485,7 @@ fn two_tasks_that_accept_get_one_connection_each() {
 fn an_accept_that_meets_the_death_of_the_shard_is_told_after_what_was_queued() {
     model(3, || {
         let inbox = inbox();
-        let (accept, mut shard) = listener(inbox.mailbox());
+        let (accept, mut shard) = listener(inbox.mailbox(), 0);
         let (read, write, half) = attached(&inbox);
         let app = thread::spawn(move || {
             let first = block_on(poll_fn(|cx| accept.poll_accept(cx.waker()).map(|r| r.is_ok())));
@@ -502,7 +502,7 @@ fn an_accept_that_meets_the_death_of_the_shard_is_told_after_what_was_queued() {
 fn a_listener_that_is_dropped_while_a_connection_arrives_is_heard() {
     model(3, || {
         let mut inbox = inbox();
-        let (accept, mut shard) = listener(inbox.mailbox());
+        let (accept, mut shard) = listener(inbox.mailbox(), 0);
         assert!(shard.attach(ID));
         let (read, write, half) = attached(&inbox);
         let app = thread::spawn(move || drop(accept));

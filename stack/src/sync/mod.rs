@@ -54,6 +54,7 @@
 mod accept;
 pub(crate) mod atomic;
 mod cell;
+mod choice;
 mod chunk_queue;
 mod command;
 mod exchange;
@@ -73,6 +74,7 @@ mod waker;
 pub use accept::{Accept, AcceptHalf, Accepted, ListenerShard, listener};
 pub use atomic::Arc;
 pub use cell::{Ended, Events, ShardHalf, Status, connection};
+pub use choice::Choice;
 pub use command::{CommandReceiver, CommandSender, PushError, ShardGone, commands};
 pub use exchange::Exchange;
 #[cfg(all(unix, feature = "tokio", not(loom)))]

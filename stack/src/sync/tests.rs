@@ -226,7 +226,7 @@ fn every_handle_of_a_shard_that_dies_is_told_at_once() {
     let (sender, receiver) = commands(1, StdArc::clone(mailbox.signal()));
     let (read, write, shard) = connection(&mailbox, 0);
     let (queued_read, queued_write, queued_shard) = connection(&mailbox, 0);
-    let (accept, listener) = listener(&mailbox);
+    let (accept, listener) = listener(&mailbox, 0);
     let (reply_sender, mut answer) = reply::<u32>();
     assert!(sender.try_push((queued_shard, reply_sender)).is_ok());
     let (_, _, refused) = connection(&mailbox, 0);
@@ -296,7 +296,7 @@ fn a_reply_reaches_who_waits_and_a_dropped_wait_shows() {
 fn a_listener_counts_what_waits_and_resets_what_nobody_took() {
     let mut inbox = inbox();
     let mut wakes = WakeList::new();
-    let (accept, mut shard) = listener(inbox.mailbox());
+    let (accept, mut shard) = listener(inbox.mailbox(), 0);
     assert!(shard.attach(ID));
     let (count, waker) = Count::new();
     assert!(accept.poll_accept(&waker).is_pending());

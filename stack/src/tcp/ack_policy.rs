@@ -5,7 +5,20 @@ use super::state::{Common, Flags, Synchronized};
 use crate::base::Instant;
 use crate::wire::SeqNum;
 
+/// The count of quick acknowledgments that does not run out.
+const ALWAYS_QUICK: u8 = u8::MAX;
+
 impl Synchronized {
+    /// Whether every segment is acknowledged at once. One whose ACK is being delayed is acknowledged then, too.
+    pub(super) fn set_quickack(&mut self, always: bool) {
+        if always {
+            self.rcv.quick = ALWAYS_QUICK;
+            self.rcv.ack_now |= self.ack_at != Instant::FAR_FUTURE;
+        } else if self.rcv.quick == ALWAYS_QUICK {
+            self.rcv.quick = 0;
+        }
+    }
+
     /// `len` bytes came in order and closed no gap.
     #[inline]
     pub(super) fn on_data_in_order(&mut self, ctx: &Context<'_>, our_mss: u16, len: u32) {
@@ -14,7 +27,7 @@ impl Synchronized {
         // RFC 5681, Section 4.2: at least every second full-sized segment at once.
         let waiting = rcv.nxt.since(rcv.last_ack_sent);
         if rcv.quick > 0 {
-            rcv.quick -= 1;
+            rcv.quick -= u8::from(rcv.quick != ALWAYS_QUICK);
             rcv.ack_now = true;
         } else if waiting >= 2 * u32::from(rcv.mss) {
             rcv.ack_now = true;

@@ -2,7 +2,7 @@
 
 use super::congestion::Control;
 use super::icmp::IcmpError;
-use super::options::{MIN_MSS, Options};
+use super::options::{MIN_MSS, Options, PacketOptions};
 use super::outcome::{End, Events, Outcome, Reset};
 use super::rtt::Rtt;
 use super::stamp::{CoarseStamp, Stamp};
@@ -84,8 +84,8 @@ impl Common {
         rare.send_buffer_max = options.send_buffer_max;
         rare.cork = options.cork;
         rare.max_segment = options.max_segment;
-        rare.traffic_class = options.traffic_class;
-        rare.may_fragment = options.may_fragment;
+        rare.quickack = options.quickack;
+        rare.packet = options.packet_options();
         if options.tally {
             rare.tally.get_or_insert_default();
         }
@@ -203,8 +203,9 @@ impl Connection {
         let common = Common::new(handshake.flow, our_mss, handshake.ts_offset, options, settings, now);
         let receive_max = options.receive_window_max(settings);
         let begin = Begin { handshake, queue: SendQueue::new(), settings, now, receive_max };
-        let phase = Phase::Synchronized(Synchronized::new(common.our_mss, begin));
-        Self { common, phase }
+        let mut synchronized = Synchronized::new(common.our_mss, begin);
+        synchronized.set_quickack(options.quickack);
+        Self { common, phase: Phase::Synchronized(synchronized) }
     }
 
     /// A segment of this flow. `payload` holds the TCP payload alone; it is taken where its bytes are queued and left
@@ -245,11 +246,18 @@ impl Connection {
     }
 
     /// Gives back what nobody needs any more, once there is an end.
+    #[inline]
     pub(super) fn finish(&mut self, ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
-        match outcome.end {
-            None => return outcome,
-            Some(End::TimeWait(_)) => self.release_sending(ctx),
-            Some(End::Closed(_)) => {
+        if let Some(end) = &outcome.end {
+            self.give_back(ctx, end);
+        }
+        outcome
+    }
+
+    fn give_back(&mut self, ctx: &mut Context<'_>, end: &End) {
+        match end {
+            End::TimeWait(_) => self.release_sending(ctx),
+            End::Closed(_) => {
                 self.release_sending(ctx);
                 match &mut self.phase {
                     Phase::Synchronized(s) => s.fall_silent(),
@@ -258,7 +266,6 @@ impl Connection {
                 }
             }
         }
-        outcome
     }
 
     fn release_sending(&mut self, ctx: &mut Context<'_>) {
@@ -316,9 +323,14 @@ impl Connection {
             return;
         }
         let was_corked = self.common.is_corked();
+        let before = self.common.user_timeout(ctx.settings);
         self.common.apply(options, ctx.settings, ctx.now);
         if was_corked && !self.common.is_corked() {
             self.flush();
+        }
+        if let Phase::Synchronized(s) = &mut self.phase {
+            s.set_quickack(options.quickack);
+            s.on_user_timeout_changed(&self.common, ctx, before);
         }
     }
 
@@ -329,10 +341,10 @@ impl Connection {
         }
     }
 
-    /// What the application chose for the IP headers: the traffic class, and whether packets may be cut.
+    /// What the application chose for the IP header of every packet.
     #[inline]
-    pub fn packet_options(&self) -> (u8, bool) {
-        self.common.rare.as_ref().map_or((0, false), |rare| (rare.traffic_class, rare.may_fragment))
+    pub fn packet_options(&self) -> PacketOptions {
+        self.common.rare.as_ref().map_or_else(PacketOptions::default, |rare| rare.packet)
     }
 
     /// What the application chose, as far as it is kept: the times of keep-alive only while it is on, and `nodelay` also
@@ -340,6 +352,7 @@ impl Connection {
     pub fn options(&self) -> Options {
         let rare = self.common.rare.as_deref();
         let keepalive = rare.and_then(|rare| rare.keepalive.as_ref());
+        let packet = self.packet_options();
         Options {
             nodelay: self.common.nodelay,
             keepalive: keepalive.is_some(),
@@ -350,8 +363,10 @@ impl Connection {
             send_buffer_max: rare.and_then(|rare| rare.send_buffer_max),
             cork: self.common.is_corked(),
             max_segment: rare.and_then(|rare| rare.max_segment),
-            traffic_class: rare.map_or(0, |rare| rare.traffic_class),
-            may_fragment: rare.is_some_and(|rare| rare.may_fragment),
+            quickack: rare.is_some_and(|rare| rare.quickack),
+            traffic_class: packet.traffic_class,
+            ttl: packet.ttl,
+            may_fragment: packet.may_fragment,
             tally: rare.is_some_and(|rare| rare.tally.is_some()),
         }
     }
@@ -360,7 +375,8 @@ impl Connection {
     pub(super) fn establish(&mut self, ctx: &mut Context<'_>, handshake: &Handshake, queue: SendQueue) {
         let receive_max = self.common.receive_max(ctx.settings);
         let begin = Begin { handshake, queue, settings: ctx.settings, now: ctx.now, receive_max };
-        let synchronized = Synchronized::new(self.common.our_mss, begin);
+        let mut synchronized = Synchronized::new(self.common.our_mss, begin);
+        synchronized.set_quickack(self.common.rare.as_ref().is_some_and(|rare| rare.quickack));
         self.phase = Phase::Synchronized(synchronized);
     }
 }

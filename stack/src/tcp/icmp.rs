@@ -4,7 +4,7 @@ use super::connection::{Connection, Context};
 use super::error::{CloseReason, ConnectError};
 use super::options::MIN_MSS;
 use super::outcome::Outcome;
-use super::state::{Common, Phase, Synchronized};
+use super::state::{Common, Mode, Phase, Synchronized};
 use crate::settings::SynSentIcmp;
 use crate::telemetry::Discard;
 use crate::wire::{Addr, SeqNum};
@@ -166,6 +166,9 @@ impl Synchronized {
             return;
         }
         self.snd.mss = new;
+        if self.snd.mode == Mode::Fast {
+            self.snd.control.on_recovery_abandoned();
+        }
         self.snd.control.on_mss_change(u32::from(old), u32::from(new));
         if self.snd.flight() > 0 {
             self.enter_loss(common);

@@ -42,7 +42,7 @@ pub use error::{CloseReason, ConnectError, IoError};
 pub use handshake::{Handshake, PeerOptions};
 pub use icmp::{IcmpError, IcmpKind};
 pub use info::{Info, Repair};
-pub use options::{KeepaliveTimes, Options};
+pub use options::{KeepaliveTimes, Options, PacketOptions};
 pub use outcome::{End, Events, Outcome, Outgoing, Reset};
 pub use state::TcpState;
 pub use syn_sent::connect_bound;

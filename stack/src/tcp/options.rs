@@ -49,15 +49,37 @@ pub struct Options {
     pub cork: bool,
     /// Largest segment that is announced and sent, where it is smaller than what the path takes (RFC 9293, Section 3.7.1).
     pub max_segment: Option<u16>,
+    /// Acknowledge every segment at once; otherwise the first few are, and later ones as the delayed ACK has it.
+    pub quickack: bool,
     /// The byte of DSCP (RFC 2474, Section 3) of every packet; its lower two bits belong to ECN.
     pub traffic_class: u8,
+    /// The time to live of every packet.
+    pub ttl: Option<u8>,
     /// Keep the counts of [`super::Tally`]; what was counted stays until the connection ends.
     pub tally: bool,
     /// Packets may be cut on the way: no DF, whatever the settings say.
     pub may_fragment: bool,
 }
 
+/// What the IP header of every packet takes of the application's choice; see [`Options`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PacketOptions {
+    /// [`Options::traffic_class`].
+    pub traffic_class: u8,
+    /// [`Options::ttl`].
+    pub ttl: Option<u8>,
+    /// [`Options::may_fragment`].
+    pub may_fragment: bool,
+}
+
 impl Options {
+    /// What is for the IP header.
+    #[inline]
+    pub fn packet_options(&self) -> PacketOptions {
+        let &Self { traffic_class, ttl, may_fragment, .. } = self;
+        PacketOptions { traffic_class, ttl, may_fragment }
+    }
+
     /// The segment size to announce, where the path takes `path`.
     pub fn announced_mss(&self, path: u16) -> u16 {
         self.max_segment.map_or(path, |own| own.clamp(MIN_MSS, path.max(MIN_MSS)))

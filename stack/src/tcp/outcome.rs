@@ -3,7 +3,7 @@
 use super::error::CloseReason;
 use super::time_wait::TimeWaitRecord;
 use crate::telemetry::Discard;
-use crate::wire::{SeqNum, TcpHeader, Timestamps};
+use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 
 /// What the application may want to know; a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -80,6 +80,20 @@ impl Reset {
     pub fn echo(header: &TcpHeader) -> Option<Timestamps> {
         header.options.timestamps.map(|seen| Timestamps { value: 0, echo: seen.value })
     }
+
+    /// Its header on `flow`.
+    pub fn header(&self, flow: &FlowKey) -> TcpHeader {
+        let flags = if self.ack.is_some() { TcpFlags::RST.with(TcpFlags::ACK) } else { TcpFlags::RST };
+        TcpHeader {
+            src_port: flow.local.port,
+            dst_port: flow.remote.port,
+            seq: self.seq,
+            ack: self.ack.unwrap_or_default(),
+            flags,
+            options: TcpOptions { timestamps: self.timestamps, ..TcpOptions::default() },
+            ..TcpHeader::default()
+        }
+    }
 }
 
 /// The connection is over: the shard takes it out of its table.
@@ -125,7 +139,7 @@ impl Outcome {
 }
 
 /// A segment to send. Its payload is read by `Connection::copy_payload`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Outgoing {
     /// The header; the checksum is the writer's.
     pub header: TcpHeader,

@@ -1,5 +1,4 @@
-//! What goes out next. One function decides, without changing anything, so that "does it want to transmit" and "what does it
-//! transmit" cannot disagree.
+//! What goes out next: one function decides, without changing anything.
 
 use super::connection::{Connection, Context};
 use super::outcome::Outgoing;
@@ -36,13 +35,14 @@ enum Again {
 }
 
 impl Connection {
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something to give: where this is false it has nothing. What
+    /// windows and timers allow is decided there alone, once for each segment.
     #[inline]
-    pub fn wants_transmit(&self) -> bool {
+    pub fn may_transmit(&self) -> bool {
         match &self.phase {
             Phase::SynSent(syn) => syn.pending,
             Phase::SynReceived(syn) => syn.pending || syn.challenge,
-            Phase::Synchronized(s) => !s.is_quiet(&self.common) && s.next(&self.common, 0) != Next::Nothing,
+            Phase::Synchronized(s) => !s.is_quiet(&self.common),
             Phase::Closed => false,
         }
     }
@@ -50,10 +50,28 @@ impl Connection {
     /// The next segment to send. `max_super`: 0 without segmentation offload, else the most payload bytes of a
     /// super-segment, of which a multiple of the segment size is used.
     pub fn poll_transmit(&mut self, ctx: &mut Context<'_>, max_super: usize) -> Option<Outgoing> {
+        let mut out = Outgoing::default();
+        self.poll_transmit_into(ctx, max_super, &mut out).then_some(out)
+    }
+
+    /// As [`poll_transmit`](Self::poll_transmit), into `out`, all of which is overwritten where it gives true.
+    #[inline]
+    pub fn poll_transmit_into(
+        &mut self,
+        ctx: &mut Context<'_>,
+        max_super: usize,
+        out: &mut Outgoing,
+    ) -> bool {
         match &mut self.phase {
-            Phase::Synchronized(s) => s.poll_transmit(&mut self.common, ctx, max_super),
-            Phase::SynSent(_) | Phase::SynReceived(_) => self.poll_syn(ctx),
-            Phase::Closed => None,
+            Phase::Synchronized(s) => s.poll_transmit(&mut self.common, ctx, max_super, out),
+            Phase::SynSent(_) | Phase::SynReceived(_) => match self.poll_syn(ctx) {
+                Some(syn) => {
+                    *out = syn;
+                    true
+                }
+                None => false,
+            },
+            Phase::Closed => false,
         }
     }
 
@@ -215,10 +233,11 @@ impl Synchronized {
         common: &mut Common,
         ctx: &mut Context<'_>,
         max_super: usize,
-    ) -> Option<Outgoing> {
+        out: &mut Outgoing,
+    ) -> bool {
         if self.is_quiet(common) {
             self.snd.flags.set(Flags::BURST, false);
-            return None;
+            return false;
         }
         let mut max_super = u32::try_from(max_super).unwrap_or(u32::MAX);
         if self.urgent_ahead(common) {
@@ -229,7 +248,7 @@ impl Synchronized {
         let (seq, len) = match next {
             Next::Nothing => {
                 self.snd.flags.set(Flags::BURST, false);
-                return None;
+                return false;
             }
             Next::Again((seq, len), again) => {
                 self.on_again((seq, len), again, common, ctx);
@@ -245,12 +264,12 @@ impl Synchronized {
         if let Some(keepalive) = common.rare.as_mut().and_then(|rare| rare.keepalive.as_mut()) {
             keepalive.pending = false;
         }
-        let out = self.emit(common, ctx, seq, len, next);
+        self.emit(common, ctx, (seq, len), next, out);
         self.flushed(common);
         if let Some(tally) = common.tally() {
-            tally.on_sent(&out, matches!(next, Next::Again(..)));
+            tally.on_sent(out, matches!(next, Next::Again(..)));
         }
-        Some(out)
+        true
     }
 
     /// Bytes of data in a piece that may reach over the FIN.
@@ -275,6 +294,8 @@ impl Synchronized {
                 self.snd.flags.set(Flags::HEAD, false);
                 rare.retransmitted_at = Some(ctx.now);
                 rare.high_rxt = rare.high_rxt.max(end);
+                // RFC 6675, Section 5, step 4.3: no rescue before this one is acknowledged.
+                rare.rescue_rxt = rare.rescue_rxt.or(Some(end));
             }
             Again::Lost => rare.high_rxt = rare.high_rxt.max(end),
             Again::Rescue => rare.rescue_rxt = rare.recovery_point,
@@ -286,7 +307,8 @@ impl Synchronized {
     }
 
     #[inline]
-    fn emit(&mut self, common: &Common, ctx: &Context<'_>, seq: SeqNum, len: u32, next: Next) -> Outgoing {
+    fn emit(&mut self, common: &Common, ctx: &Context<'_>, piece: Piece, next: Next, out: &mut Outgoing) {
+        let (seq, len) = piece;
         let mut flags = TcpFlags::ACK;
         let data_end = self.snd.una + self.snd.queue.len() as u32;
         let end = seq + len;
@@ -317,21 +339,19 @@ impl Synchronized {
         self.snd.flags.set(Flags::BURST, train);
         let window = self.rcv.advertise(common.our_mss);
         // Built in its final place: copying a header that was just written costs more than writing it.
-        let mut out = Outgoing {
-            header: TcpHeader {
-                src_port: common.flow.local.port,
-                dst_port: common.flow.remote.port,
-                seq,
-                ack: self.rcv.nxt,
-                flags,
-                window,
-                urgent: 0,
-                options: TcpOptions::default(),
-            },
-            offset: if len == 0 { 0 } else { seq.since(self.snd.una) as usize },
-            len: len as usize,
-            segment_size: 0,
+        out.header = TcpHeader {
+            src_port: common.flow.local.port,
+            dst_port: common.flow.remote.port,
+            seq,
+            ack: self.rcv.nxt,
+            flags,
+            window,
+            urgent: 0,
+            options: TcpOptions::default(),
         };
+        out.offset = if len == 0 { 0 } else { seq.since(self.snd.una) as usize };
+        out.len = len as usize;
+        out.segment_size = 0;
         out.header.options.timestamps = self.timestamps(common, ctx);
         if self.rcv.gap || self.rcv.duplicate {
             out.header.options.sack = self.sack_blocks(common);
@@ -345,7 +365,6 @@ impl Synchronized {
             out.header.urgent = pointer;
         }
         self.on_ack_sent();
-        out
     }
 
     /// Sequence numbers up to `past` are in flight for the first time.

@@ -38,6 +38,7 @@ fn to_duration(micros: u32) -> Duration {
 }
 
 /// `old` moved by 1/`weight` of the way to `target`, at least by one unit: rounding never holds an estimate still.
+#[inline]
 fn towards(old: u64, target: u64, weight: u64) -> u32 {
     let step = old.abs_diff(target).div_ceil(weight);
     let new = if target > old { old + step } else { old - step };
@@ -78,8 +79,13 @@ impl Rtt {
             // RFC 6298, Section 2.3: RTTVAR first, with the old SRTT; alpha = 1/8, beta = 1/4, both over `expected`.
             let (srtt8, rttvar4) = (u64::from(self.srtt8), u64::from(self.rttvar4));
             let deviation = (srtt8 / 8).abs_diff(r);
-            self.rttvar4 = towards(rttvar4, deviation * 4, 4 * expected);
-            self.srtt8 = towards(srtt8, r * 8, 8 * expected).max(1);
+            let (var, smooth) = if expected == 1 {
+                // The rule where no train is in flight, and then without a division.
+                (towards(rttvar4, deviation * 4, 4), towards(srtt8, r * 8, 8))
+            } else {
+                (towards(rttvar4, deviation * 4, 4 * expected), towards(srtt8, r * 8, 8 * expected))
+            };
+            (self.rttvar4, self.srtt8) = (var, smooth.max(1));
         }
         let rto = (self.srtt8 / 8).saturating_add(self.rttvar4.max(GRANULARITY));
         self.rto = rto.max(micros(settings.min_rto)).min(micros(settings.max_rto));
@@ -118,9 +124,15 @@ impl Rtt {
         }
     }
 
+    /// Smoothed round-trip time in microseconds; `None` before the first sample.
+    #[inline]
+    pub(super) fn srtt_micros(&self) -> Option<u32> {
+        (self.srtt8 != 0).then(|| (self.srtt8 / 8).max(1))
+    }
+
     /// Smoothed round-trip time; `None` before the first sample.
     pub fn srtt(&self) -> Option<Duration> {
-        (self.srtt8 != 0).then(|| to_duration((self.srtt8 / 8).max(1)))
+        self.srtt_micros().map(to_duration)
     }
 
     /// Round-trip time variation; `None` before the first sample.

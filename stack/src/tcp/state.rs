@@ -3,7 +3,7 @@
 use super::PeerOptions;
 use super::congestion::Control;
 use super::icmp::IcmpError;
-use super::options::{KeepaliveTimes, TIMESTAMPS_LEN};
+use super::options::{KeepaliveTimes, PacketOptions, TIMESTAMPS_LEN};
 use super::reassembly::Reassembly;
 use super::rtt::Rtt;
 use super::sack::Scoreboard;
@@ -130,6 +130,8 @@ pub(super) struct Rare {
     pub(super) linger_at: Option<Instant>,
     pub(super) receive_window_max: Option<u32>,
     pub(super) send_buffer_max: Option<u32>,
+    pub(super) packet: PacketOptions,
+    pub(super) quickack: bool,
     /// The application holds short segments back.
     pub(super) cork: bool,
     /// It said with its last bytes that more will follow.
@@ -137,8 +139,6 @@ pub(super) struct Rare {
     /// What is queued goes out all the same.
     pub(super) flush: bool,
     pub(super) max_segment: Option<u16>,
-    pub(super) traffic_class: u8,
-    pub(super) may_fragment: bool,
     pub(super) tally: Option<Box<Tally>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) reassembly: Option<Reassembly>,

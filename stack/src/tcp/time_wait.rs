@@ -2,6 +2,7 @@
 
 use super::timestamps;
 use crate::base::{Instant, Slab};
+use crate::buffer::prefetch;
 use crate::telemetry::Discard;
 use crate::wire::{FlowKey, SeqNum, TcpFlags, TcpHeader, Timestamps};
 use core::time::Duration;
@@ -31,7 +32,7 @@ pub struct TimeWaitRecord {
 pub enum TimeWaitVerdict {
     /// Nothing.
     Ignore(Discard),
-    /// It is answered by [`TimeWaitRecord::ack`]; with `restart` it is the peer's FIN again, and the timer starts anew
+    /// It is answered by [`TimeWaitRecord::ack`], where [`TimeWaitStore::may_answer`] lets it be; with `restart` it is the peer's FIN again, and the timer starts anew
     /// ([`TimeWaitStore::restart`]; RFC 9293, Section 3.10.7.4).
     Ack {
         /// Restart the timer.
@@ -94,7 +95,8 @@ impl TimeWaitRecord {
         if acceptable {
             TimeWaitVerdict::Reuse { min_iss: self.snd_nxt + 1 }
         } else {
-            TimeWaitVerdict::Ignore(Discard::TcpTimeWait)
+            // RFC 9293, Section 3.10.7.4, fourth check: in all other cases the challenge of RFC 5961, Section 4.2.
+            TimeWaitVerdict::Ack { restart: false }
         }
     }
 
@@ -122,6 +124,10 @@ struct Entry {
     record: TimeWaitRecord,
     older: u32,
     newer: u32,
+    /// Segments answered in the second `answered_in`, which counts modulo 256: after so long a silence at most one answer less
+    /// is given than could be.
+    answers: u8,
+    answered_in: u8,
 }
 
 const _: () = assert!(size_of::<Entry>() <= 96);
@@ -177,8 +183,13 @@ impl TimeWaitStore {
             let index = self.oldest;
             gone = self.remove(index).map(|old| (index, old.flow));
             self.retired += u64::from(gone.is_some());
+            // The next one to retire was last touched a whole store of records ago.
+            if let Some(next) = self.slab.at(self.oldest) {
+                prefetch(next);
+            }
         }
-        let entry = Entry { expires_at: now + self.life, record, older: NIL, newer: NIL };
+        let entry =
+            Entry { expires_at: now + self.life, record, older: NIL, newer: NIL, answers: 0, answered_in: 0 };
         // There is room: the limit is at least one, and at the limit one record has just gone.
         let index = self.slab.insert(entry).map_or(NIL, |id| id.index);
         self.link_newest(index);
@@ -227,6 +238,21 @@ impl TimeWaitStore {
         }
         self.unlink(index);
         self.link_newest(index);
+    }
+
+    /// Whether the record at `index` may answer a segment: at most `most` times in a second (RFC 5961, Section 7), so that
+    /// neither a forger nor a confused peer makes us send without end.
+    pub fn may_answer(&mut self, index: u32, most: u32, now: Instant) -> bool {
+        let Some(entry) = self.slab.at_mut(index) else { return false };
+        let second = now.as_secs() as u8;
+        if entry.answered_in != second {
+            (entry.answered_in, entry.answers) = (second, 0);
+        }
+        if u32::from(entry.answers) >= most.min(u32::from(u8::MAX)) {
+            return false;
+        }
+        entry.answers += 1;
+        true
     }
 
     /// Takes out a record whose time is over; `None` where none is.

@@ -5,6 +5,7 @@ use super::outcome::Outcome;
 use super::state::{Common, Fin, Phase, Synchronized, Timer};
 use super::{CloseReason, TcpState};
 use crate::base::Instant;
+use core::time::Duration;
 
 impl Connection {
     /// The earliest time at which [`on_timer`](Self::on_timer) has something to do.
@@ -71,6 +72,23 @@ impl Synchronized {
     pub(super) fn stop_timer(&mut self) {
         self.snd.timer = Timer::Off;
         self.timer_at = Instant::FAR_FUTURE;
+    }
+
+    /// The application changed its user timeout, which was `before`: a stall that is going on ends by the new one (RFC 9293,
+    /// Section 3.8.3), at once where its time is over.
+    pub(super) fn on_user_timeout_changed(&mut self, common: &Common, ctx: &Context<'_>, before: Duration) {
+        let now = common.user_timeout(ctx.settings);
+        let since = self.snd.progress_at.instant(ctx.now);
+        // What was armed for the old limit, and not for the next attempt, must not come as an early attempt.
+        let was_limit = self.timer_at >= since + before;
+        match self.snd.timer {
+            Timer::Retransmit | Timer::Persist if now < before => {
+                self.timer_at = self.timer_at.min(since + now)
+            }
+            Timer::Retransmit if now > before && was_limit => self.arm_retransmit(common, ctx),
+            Timer::Persist if now > before && was_limit => self.arm_persist(common, ctx),
+            Timer::Off | Timer::Retransmit | Timer::Persist | Timer::FinWait2 => {}
+        }
     }
 
     /// Sees to it that what is owed has its deadline: an acknowledgment of what is in flight, a chance to send what is

@@ -3,12 +3,11 @@
 use super::connection::{Connection, Context};
 use super::state::{Common, Phase, Rcv, Synchronized};
 use crate::base::Instant;
-use core::time::Duration;
 
 /// How far rounding up to the scale's unit may push the edge beyond the buffer in all.
 const ROUNDING_SLACK: u32 = 4096;
-/// The period of measurement where no round-trip time is known.
-const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// The period of measurement in microseconds where no round-trip time is known.
+const DEFAULT_RTT: u32 = 100_000;
 
 /// Microseconds modulo 2³².
 #[inline]
@@ -100,7 +99,7 @@ impl Synchronized {
         let rcv = &mut self.rcv;
         rcv.tuned = rcv.tuned.saturating_add(bytes);
         let now = micros(ctx.now);
-        let rtt = self.snd.rtt.srtt().unwrap_or(DEFAULT_RTT).as_micros().max(1) as u32;
+        let rtt = self.snd.rtt.srtt_micros().unwrap_or(DEFAULT_RTT);
         if now.wrapping_sub(rcv.tuned_at) < rtt {
             return;
         }

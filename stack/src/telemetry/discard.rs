@@ -1,32 +1,12 @@
 //! Why a packet went no further. Each discarded packet has exactly one reason.
 
-macro_rules! discards {
-    ($($name:ident = $text:literal),+ $(,)?) => {
-        /// The reason of a discard.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        #[repr(u8)]
-        pub enum Discard {
-            $(#[doc = $text] $name,)+
-        }
+use super::kinds::kinds;
 
-        impl Discard {
-            /// All reasons.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// What it means, for a person.
-            pub const fn explain(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
-            }
-
-            /// Its name, for a program.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)+ }
-            }
-        }
-    };
-}
-
-discards! {
+kinds! {
+    /// The reason of a discard.
+    Discard,
+    /// A counter for each reason.
+    Discards,
     EthernetShort = "shorter than an Ethernet header",
     EthernetNotForUs = "Ethernet destination is another station",
     EthernetSource = "Ethernet source is a group address",
@@ -38,11 +18,18 @@ discards! {
     IpMalformed = "IP header truncated, of a wrong version or with impossible lengths",
     IpChecksum = "IP header checksum wrong",
     IpOptions = "IP options malformed or refused (source route)",
-    IpFragment = "IP fragment",
+    IpFragmentLength = "IP fragment of an impossible length, or beyond the largest packet",
+    IpFragmentOverlap = "IP fragment that overlaps another one; its datagram is given up (RFC 5722)",
+    IpFragmentGivenUp = "IP fragment of a datagram that was given up",
+    IpFragmentDuplicate = "IP fragment that has come before",
+    IpReassemblyFull = "IP fragment beyond the memory or the number allowed",
     IpSource = "IP source is a group, broadcast or loopback address, zero, or our own on the link",
     IpNotForUs = "IP destination is not ours",
     IpBroadcast = "broadcast or multicast that the stack does not take",
     IpProtocol = "transport protocol that the stack does not speak",
+    UdpMalformed = "UDP datagram truncated or with an impossible length",
+    UdpChecksum = "UDP checksum wrong",
+    UdpNoPort = "UDP datagram; no port is open, and ICMP says so",
     IcmpMalformed = "ICMP message truncated",
     IcmpChecksum = "ICMP checksum wrong",
     IcmpUnused = "ICMP message of a kind that the stack does not act on",
@@ -60,7 +47,7 @@ discards! {
     TcpResetLimited = "TCP segment for no connection; the RST was withheld by its rate limit",
     TcpOutOfWindow = "TCP segment outside the receive window",
     TcpPaws = "TCP segment with an old timestamp (RFC 7323)",
-    TcpNoAck = "TCP segment without ACK in a synchronized state",
+    TcpNoAck = "TCP segment without ACK, for a connection or a listener",
     TcpAckUnacceptable = "TCP segment that acknowledges what was not sent (RFC 5961)",
     TcpResetInexact = "RST not exactly at the left edge of the window (RFC 5961)",
     TcpSynInWindow = "SYN in a synchronized state (RFC 5961)",
@@ -68,21 +55,24 @@ discards! {
     TcpAfterClose = "TCP data after the application closed for good",
     TcpReassemblyFull = "TCP data out of order beyond the memory allowed",
     TcpWindowOverrun = "TCP data beyond the window that was offered",
+    TcpEntryGone = "TCP segment whose connection was gone from its store",
     TcpTimeWait = "TCP segment in TIME-WAIT that changes nothing",
     TcpMissingTimestamp = "TCP segment without the timestamps that were agreed (RFC 7323, Section 3.2)",
     SynBacklogFull = "SYN while the accept queue is full",
     SynStoreFull = "SYN while the half-open store is full and neither cookie nor eviction is allowed",
-    SynEvicted = "half-open connection evicted by a newer one",
     SynDuplicate = "SYN of a half-open connection again",
-    SynListenerGone = "half-open connection whose listener closed",
-    SynTimeout = "half-open connection whose third ACK never came",
     SynAckMismatch = "ACK that does not fit its half-open connection",
     SynResetHalfOpen = "half-open connection reset by its peer",
-    SynUnreachable = "half-open connection that ICMP or routing declared unreachable",
     CookieInvalid = "ACK with an invalid or expired SYN cookie",
     CookieLimited = "answer to an invalid SYN cookie withheld by its rate limit",
     ConnectionTableFull = "connection table full",
     MemoryFull = "memory budget used up",
+
+    // Of packets of our own, and of entries that ended: no received frame has one of these.
+    SynEvicted = "half-open connection evicted by a newer one",
+    SynListenerGone = "half-open connection whose listener closed",
+    SynTimeout = "half-open connection whose third ACK never came",
+    SynUnreachable = "half-open connection that ICMP or routing declared unreachable",
     NeighborPending = "packet replaced while its neighbour was being resolved",
     NeighborUnreachable = "packet for a neighbour that does not answer",
     NoRoute = "packet without a route",
@@ -91,35 +81,17 @@ discards! {
     DeviceError = "packet that the device refused",
 }
 
-/// A counter for each reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discards([u64; Discard::ALL.len()]);
-
-impl Default for Discards {
-    fn default() -> Self {
-        Self([0; Discard::ALL.len()])
+impl Discard {
+    /// Whether it is the end of a received frame. Otherwise a packet of our own went no further, or a half-open entry ended:
+    /// the frame that gave cause to it, if one did, is counted by itself.
+    pub const fn is_of_received(self) -> bool {
+        (self as u8) < Self::SynEvicted as u8
     }
 }
 
 impl Discards {
-    /// Counts one.
-    #[inline]
-    pub fn count(&mut self, reason: Discard) {
-        self.0[reason as usize] += 1;
-    }
-
-    /// How many had this reason.
-    pub fn of(&self, reason: Discard) -> u64 {
-        self.0[reason as usize]
-    }
-
-    /// All in all.
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// The reasons that occurred.
-    pub fn iter(&self) -> impl Iterator<Item = (Discard, u64)> {
-        Discard::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, n)| *n > 0)
+    /// Received frames that were discarded.
+    pub fn received(&self) -> u64 {
+        self.iter().filter(|(reason, _)| reason.is_of_received()).map(|(_, n)| n).sum()
     }
 }

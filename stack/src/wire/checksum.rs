@@ -2,8 +2,8 @@
 //!
 //! # Partial sums
 //! A partial sum is a `u32` whose value modulo 65 535 counts: the one's-complement sum of the bytes read as big-endian
-//! 16-bit words, an odd last byte as the high half of a word. [`sum`], [`copy_and_sum`] and [`pseudo_header`] give it
-//! folded, from 0 to `0xffff`, and 0 only where every byte is 0; nothing is inverted before [`finish`].
+//! 16-bit words, an odd last byte as the high half of a word. It is 0 only where every byte is 0. Nothing is folded to 16
+//! bits and nothing is inverted before [`finish`]: 2³² ≡ 1 modulo 65 535 too, so carries go around at 32 bits until then.
 //!
 //! The sum of a whole is [`combine`] of the sums of its parts, in any order. A part that starts at an odd offset of the
 //! whole (after a part of odd length) has its bytes in the other halves of the words; its sum enters through
@@ -18,7 +18,7 @@ use super::Addr;
 #[cfg(target_arch = "x86_64")]
 const VECTOR_FROM: usize = 48;
 
-/// The partial sum of `bytes`, folded to 16 bits, not inverted.
+/// The partial sum of `bytes`.
 #[inline]
 pub fn sum(bytes: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
@@ -44,27 +44,28 @@ pub fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> u32 {
 /// The partial sum of two parts together.
 #[inline]
 pub const fn combine(a: u32, b: u32) -> u32 {
-    fold64(a as u64 + b as u64)
+    let (sum, carry) = a.overflowing_add(b);
+    sum + carry as u32
 }
 
 /// The partial sum `sum` of a part, as it counts where the part starts at an odd offset of the whole: every byte is in
 /// the other half of its word, and swapping the bytes of all words swaps those of their sum (RFC 1071, Section 2 (B)).
 #[inline]
 pub const fn at_odd_offset(sum: u32) -> u32 {
-    let folded = fold64(sum as u64);
-    (folded >> 8) | ((folded & 0xff) << 8)
+    // Rotating by a byte swaps the bytes of both halves and then the halves, which count the same.
+    sum.rotate_left(8)
 }
 
 /// The partial sum of 32-bit words whose plain sum is `words`.
 #[inline]
 pub(crate) const fn fold(words: u64) -> u32 {
-    fold64(words)
+    fold_to_32(words)
 }
 
 /// The value of the checksum field: folded and inverted.
 #[inline]
 pub const fn finish(sum: u32) -> u16 {
-    !(fold64(sum as u64) as u16)
+    !fold_to_16(sum)
 }
 
 /// The partial sum of the pseudo-header of TCP and UDP: over IPv4 that of RFC 9293, Section 3.1, over IPv6 that of
@@ -78,31 +79,34 @@ pub fn pseudo_header(src: Addr, dst: Addr, protocol: u8, len: u32) -> u32 {
         let (high, low) = ((value >> 64) as u64, value as u64);
         (high >> 32) + (high & 0xffff_ffff) + (low >> 32) + (low & 0xffff_ffff)
     };
-    fold64(words(src) + words(dst) + u64::from(protocol) + u64::from(len))
+    fold_to_32(words(src) + words(dst) + u64::from(protocol) + u64::from(len))
 }
 
 /// The checksum field after a part of the packet with the partial sum `old` became one with the partial sum `new`
 /// (RFC 1624, equation 3; a 16-bit word is its own partial sum). The part starts at an even offset.
 #[inline]
 pub const fn update(checksum: u16, old: u32, new: u32) -> u16 {
-    let old = fold64(old as u64) ^ 0xffff;
-    !(fold64(!checksum as u64 + old as u64 + new as u64) as u16)
+    finish(combine(combine(!checksum as u32, !fold_to_16(old) as u32), new))
 }
 
-/// Folds to 16 bits; 0 only for 0. 2¹⁶ ≡ 1 modulo 65 535, and an end-around carry never makes 0 of another value.
+/// Folds to 32 bits; 0 only for 0: an end-around carry never makes 0 of another value.
 #[inline]
-pub(super) const fn fold64(sum: u64) -> u32 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + (sum & 0xffff)) as u32
+pub(super) const fn fold_to_32(sum: u64) -> u32 {
+    combine((sum >> 32) as u32, sum as u32)
 }
 
-/// The folded big-endian sum from one over 32-bit words in this machine's byte order: the byte order of the words is
-/// the byte order of the sum (RFC 1071, Section 2 (B)).
+/// Folds to 16 bits; 0 only for 0.
+#[inline]
+const fn fold_to_16(sum: u32) -> u16 {
+    let (sum, carry) = ((sum >> 16) as u16).overflowing_add(sum as u16);
+    sum + carry as u16
+}
+
+/// The partial sum from one over words in this machine's byte order: the byte order of the words is the byte order of the
+/// sum (RFC 1071, Section 2 (B)).
 #[inline]
 pub(super) const fn from_native(sum: u64) -> u32 {
-    u16::from_be(fold64(sum) as u16) as u32
+    u32::from_be(fold_to_32(sum))
 }
 
 /// The two 32-bit halves of a word, added: no carry is lost for 2³¹ such words.
@@ -135,12 +139,15 @@ pub(super) fn sum_words(bytes: &[u8]) -> u32 {
             }
             rest = after;
         }
-        total = lanes.iter().fold(0, |sum, lane| sum + u64::from(fold64(*lane)));
+        total = lanes.iter().fold(0, |sum, lane| sum + u64::from(fold_to_32(*lane)));
     }
     while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        total += halves(u64::from_ne_bytes(*word));
+        // The carry goes around at 64 bits too: 2⁶⁴ ≡ 1 modulo 65 535.
+        let (sum, carry) = total.overflowing_add(u64::from_ne_bytes(*word));
+        total = sum + u64::from(carry);
         rest = after;
     }
+    total = halves(total);
     if let Some((word, after)) = rest.split_first_chunk::<4>() {
         total += u64::from(u32::from_ne_bytes(*word));
         rest = after;
@@ -164,7 +171,7 @@ pub(super) fn copy_and_sum_words(dst: &mut [u8], src: &[u8]) -> u32 {
     }
     let rest = from.remainder();
     to.into_remainder().copy_from_slice(rest);
-    let total = lanes.iter().fold(0, |sum, lane| sum + u64::from(fold64(*lane)));
+    let total = lanes.iter().fold(0, |sum, lane| sum + u64::from(fold_to_32(*lane)));
     combine(from_native(total), sum_words(rest))
 }
 
@@ -189,6 +196,11 @@ mod tests {
         sum
     }
 
+    /// What [`finish`] makes of it, not inverted.
+    fn folded(sum: u32) -> u32 {
+        u32::from(!finish(sum))
+    }
+
     fn noise(len: usize, seed: u64) -> Vec<u8> {
         let mut rng = crate::base::Secrets::from_test_seed(seed).rng("checksum");
         (0..len).map(|_| rng.next_u64() as u8).collect()
@@ -196,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_1071_comes_out() {
-        assert_eq!(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0xddf2);
+        assert_eq!(folded(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7])), 0xddf2);
         assert_eq!(finish(0xddf2), 0x220d);
     }
 
@@ -209,13 +221,13 @@ mod tests {
         for len in (0..=2000).step_by(STEP) {
             let align = len % 64;
             let part = &bytes[align..align + len];
-            assert_eq!(sum(part), naive(part), "length {len} at {align}");
-            assert_eq!(sum_words(part), naive(part), "portable, length {len} at {align}");
+            assert_eq!(folded(sum(part)), naive(part), "length {len} at {align}");
+            assert_eq!(folded(sum_words(part)), naive(part), "portable, length {len} at {align}");
         }
         for align in (0..64).step_by(STEP) {
             for len in (0..300).chain(1400..1480) {
                 let part = &bytes[align..align + len];
-                assert_eq!(sum(part), naive(part), "length {len} at {align}");
+                assert_eq!(folded(sum(part)), naive(part), "length {len} at {align}");
             }
         }
     }
@@ -231,7 +243,7 @@ mod tests {
                 let place = &mut copy[to..to + len];
                 let summed =
                     if portable { copy_and_sum_words(place, part) } else { copy_and_sum(place, part) };
-                assert_eq!(summed, naive(part), "length {len}");
+                assert_eq!(folded(summed), naive(part), "length {len}");
                 assert_eq!(&copy[to..to + len], part);
                 assert!(copy[..to].iter().chain(&copy[to + len..]).all(|byte| *byte == 0xa5));
             }
@@ -242,10 +254,10 @@ mod tests {
     fn copying_between_unequal_lengths_takes_the_shorter() {
         let bytes = noise(300, 3);
         let mut copy = [0; 200];
-        assert_eq!(copy_and_sum(&mut copy, &bytes), naive(&bytes[..200]));
+        assert_eq!(folded(copy_and_sum(&mut copy, &bytes)), naive(&bytes[..200]));
         assert_eq!(copy[..], bytes[..200]);
         let mut copy = [7; 200];
-        assert_eq!(copy_and_sum(&mut copy, &bytes[..150]), naive(&bytes[..150]));
+        assert_eq!(folded(copy_and_sum(&mut copy, &bytes[..150])), naive(&bytes[..150]));
         assert_eq!((copy[149], copy[150]), (bytes[149], 7));
     }
 
@@ -253,8 +265,8 @@ mod tests {
     fn carries_are_not_lost_where_every_bit_is_set() {
         for len in [2, 60, 96, 1460, (1 << 16) / STEP, (1 << 20) / STEP, (1 << 20) / STEP + 1] {
             let bytes = vec![0xff; len];
-            assert_eq!(sum(&bytes), naive(&bytes), "length {len}");
-            assert_eq!(sum_words(&bytes), naive(&bytes), "length {len}");
+            assert_eq!(folded(sum(&bytes)), naive(&bytes), "length {len}");
+            assert_eq!(folded(sum_words(&bytes)), naive(&bytes), "length {len}");
         }
         assert_eq!((sum(&[0; 1000]), finish(0)), (0, 0xffff));
     }
@@ -266,13 +278,13 @@ mod tests {
         let mut bytes = [src, dst].concat();
         bytes.extend([0, 6, 0x12, 0x34]);
         let addr = |octets: [u8; 4]| Addr::v4(Ipv4Addr::from(octets));
-        assert_eq!(pseudo_header(addr(src), addr(dst), 6, 0x1234), naive(&bytes));
+        assert_eq!(folded(pseudo_header(addr(src), addr(dst), 6, 0x1234)), naive(&bytes));
 
         let (src, dst): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "fe80::ffff:1".parse().unwrap());
         let (src, dst) = (Addr::from(src), Addr::from(dst));
         let mut bytes = [*src.octets(), *dst.octets()].concat();
         bytes.extend([0, 1, 0x12, 0x34, 0, 0, 0, 6]);
-        assert_eq!(pseudo_header(src, dst, 6, 0x1_1234), naive(&bytes));
+        assert_eq!(folded(pseudo_header(src, dst, 6, 0x1_1234)), naive(&bytes));
     }
 
     #[test]
@@ -287,8 +299,8 @@ mod tests {
             let cut = cut.index(bytes.len() + 1);
             let (left, right) = bytes.split_at(cut);
             let right = if cut % 2 == 1 { at_odd_offset(sum(right)) } else { sum(right) };
-            prop_assert_eq!(combine(sum(left), right), naive(&bytes));
-            prop_assert_eq!(combine(right, sum(left)), naive(&bytes));
+            prop_assert_eq!(folded(combine(sum(left), right)), naive(&bytes));
+            prop_assert_eq!(folded(combine(right, sum(left))), naive(&bytes));
         }
 
         #[test]

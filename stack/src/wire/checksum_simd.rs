@@ -4,7 +4,7 @@
 //! wraps away) and of the high halves alone. 2³² ≡ 1 modulo 65 535, so the lane's contribution is
 //! `(words − high · 2³²) + high`, exact as long as a lane adds fewer than 2³² words, which is 128 GiB.
 
-use super::checksum::{fold64, from_native};
+use super::checksum::{fold_to_32, from_native};
 use core::arch::x86_64::*;
 
 /// Bytes of a vector.
@@ -70,15 +70,14 @@ unsafe fn run<const COPY: bool>(dst: *mut u8, src: *const u8, len: usize) -> u32
             }
             at += BLOCK;
         }
-        let mut lane = 0;
+        // Always the same lane: an index that is known only at run time would send all of them through memory.
         while len - at >= VECTOR {
             let vector = _mm256_loadu_si256(src.add(at).cast());
             if COPY {
                 _mm256_storeu_si256(dst.add(at).cast(), vector);
             }
-            words[lane] = _mm256_add_epi64(words[lane], vector);
-            high[lane] = _mm256_add_epi64(high[lane], _mm256_srli_epi64::<32>(vector));
-            lane = (lane + 1) % 4;
+            words[0] = _mm256_add_epi64(words[0], vector);
+            high[0] = _mm256_add_epi64(high[0], _mm256_srli_epi64::<32>(vector));
             at += VECTOR;
         }
         // What is left, up to 31 bytes: an odd last byte by itself, the even rest as the end of a vector that begins in
@@ -105,6 +104,6 @@ unsafe fn run<const COPY: bool>(dst: *mut u8, src: *const u8, len: usize) -> u32
         let both = _mm256_add_epi64(low, high);
         let pair = _mm_add_epi64(_mm256_castsi256_si128(both), _mm256_extracti128_si256::<1>(both));
         let total = _mm_add_epi64(pair, _mm_unpackhi_epi64(pair, pair));
-        from_native(u64::from(fold64(_mm_cvtsi128_si64(total) as u64)) + odd)
+        from_native(u64::from(fold_to_32(_mm_cvtsi128_si64(total) as u64)) + odd)
     }
 }

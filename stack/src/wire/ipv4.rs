@@ -127,6 +127,22 @@ impl Ipv4Header {
     }
 }
 
+impl Ipv4Header {
+    /// Makes the header of one fragment, with its options, that of the whole datagram with `payload_len` bytes.
+    pub fn make_whole(header: &mut [u8], payload_len: usize) {
+        let total_len = u16::try_from(header.len() + payload_len).unwrap_or(u16::MAX);
+        for (at, value) in [(2, total_len), (6, 0), (10, 0)] {
+            if let Some(place) = header.get_mut(at..at + 2) {
+                place.copy_from_slice(&value.to_be_bytes());
+            }
+        }
+        let checksum = checksum::finish(checksum::sum(header));
+        if let Some(place) = header.get_mut(10..12) {
+            place.copy_from_slice(&checksum.to_be_bytes());
+        }
+    }
+}
+
 /// A datagram whose lengths were checked. The checksum and the options were not: [`Ipv4View::checksum_ok`],
 /// [`Ipv4View::source_route`].
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,7 @@ pub mod seq;
 pub mod tcp;
 mod tcp_options;
 pub mod tcp_view;
+pub mod udp;
 
 pub use addr::{Addr, Endpoint, FlowKey, Mac};
 pub use arp::{ArpOperation, ArpPacket};

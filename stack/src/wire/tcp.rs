@@ -72,18 +72,14 @@ impl TcpFlags {
         self.contains(Self::URG)
     }
 
-    /// Whether no segment may have these bits together, so that it is discarded before a connection is looked for:
-    ///
-    /// - none of SYN, RST and ACK (null and Xmas scans, a FIN alone): no state does anything with such a segment (RFC 9293,
-    ///   Sections 3.10.7.2 to 3.10.7.4), and no sender makes one, since ACK is always set after the first SYN. RFC 9293,
-    ///   Section 3.10.7.1 would answer it with a RST where there is no connection; a scan gets silence instead;
-    /// - SYN with FIN, SYN with RST: open and close in one segment.
+    /// Whether no segment may have these bits together, so that it is discarded before a connection is looked for: a SYN that
+    /// opens (without ACK) and closes by FIN or RST in one segment. RFC 9293, Section 3.10.7.2 would take such a SYN; no system
+    /// sends one, scanners and amplifiers do, and Linux and the BSDs drop it.
     ///
     /// FIN with RST is not among them: RST decides (Section 3.10.7.4) and FIN means nothing beside it.
     #[inline]
     pub const fn is_impossible(self) -> bool {
-        let decisive = self.0 & (Self::SYN.0 | Self::RST.0 | Self::ACK.0);
-        decisive == 0 || (self.syn() && self.0 & (Self::FIN.0 | Self::RST.0) != 0)
+        self.syn() && (self.rst() || (self.fin() && !self.ack()))
     }
 }
 

@@ -33,7 +33,19 @@ pub(super) fn read_aligned_timestamps(options: &[u8; ALIGNED_TIMESTAMPS_LEN]) ->
         .then(|| Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) })
 }
 
-/// Reads a list of options.
+/// Writes timestamps alone, in the same layout; gives the bytes written.
+#[inline]
+pub(super) fn write_aligned_timestamps(timestamps: Timestamps, out: &mut [u8; MAX_LEN]) -> usize {
+    let [k0, k1, k2, k3] = ALIGNED_TIMESTAMPS;
+    let [v0, v1, v2, v3] = timestamps.value.to_be_bytes();
+    let [e0, e1, e2, e3] = timestamps.echo.to_be_bytes();
+    if let Some(place) = out.first_chunk_mut::<ALIGNED_TIMESTAMPS_LEN>() {
+        *place = [k0, k1, k2, k3, v0, v1, v2, v3, e0, e1, e2, e3];
+    }
+    ALIGNED_TIMESTAMPS_LEN
+}
+
+/// Reads a list of options into `found`, which is the default before.
 ///
 /// An option of unknown kind is skipped by its length (RFC 9293, Section 3.1, MUST-6), and so is a known one whose length
 /// is not its kind's. Where the length itself is illegal (0, 1, or beyond the list), nothing after it can be found: what
@@ -42,38 +54,36 @@ pub(super) fn read_aligned_timestamps(options: &[u8; ALIGNED_TIMESTAMPS_LEN]) ->
 /// last one counts. MSS, window scale and SACK-permitted have no meaning outside a SYN (RFC 9293, Section 3.7.1;
 /// RFC 7323, Section 2.2; RFC 2018, Section 2) and are not read there.
 #[inline(never)]
-pub(super) fn read(options: &[u8], flags: TcpFlags) -> TcpOptions {
-    let mut found = TcpOptions::default();
-    let mut rest = options;
-    // Every turn takes at least one byte away, so at most 40 turns.
-    while let [kind, after @ ..] = rest {
-        match *kind {
+pub(super) fn read(options: &[u8], flags: TcpFlags, found: &mut TcpOptions) {
+    let syn = flags.syn();
+    let mut at = 0;
+    // Every turn goes on by at least one byte, so at most 40 turns.
+    while let Some(&kind) = options.get(at) {
+        match kind {
             END => break,
-            NO_OPERATION => rest = after,
+            NO_OPERATION => at += 1,
             _ => {
-                let len = after.first().copied().map_or(0, usize::from);
-                let Some((option, behind)) = (len >= 2).then(|| rest.split_at_checked(len)).flatten() else {
-                    break;
-                };
-                read_one(&mut found, option, flags.syn());
-                rest = behind;
+                let Some(&len) = options.get(at + 1).filter(|len| **len >= 2) else { break };
+                let Some(value) = options.get(at + 2..at + usize::from(len)) else { break };
+                read_one(found, kind, value, syn);
+                at += usize::from(len);
             }
         }
     }
-    found
 }
 
-/// Reads one option with its kind and length bytes.
-fn read_one(found: &mut TcpOptions, option: &[u8], syn: bool) {
-    match *option {
-        [MSS, 4, high, low] if syn => found.mss = Some(u16::from_be_bytes([high, low])),
-        [WINDOW_SCALE, 3, shift] if syn => found.window_scale = Some(shift),
-        [SACK_PERMITTED, 2] if syn => found.sack_permitted = true,
-        [TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3] => {
+/// Reads one option: its kind and what follows the length byte.
+#[inline]
+fn read_one(found: &mut TcpOptions, kind: u8, value: &[u8], syn: bool) {
+    match (kind, value) {
+        (MSS, &[high, low]) if syn => found.mss = Some(u16::from_be_bytes([high, low])),
+        (WINDOW_SCALE, &[shift]) if syn => found.window_scale = Some(shift),
+        (SACK_PERMITTED, []) if syn => found.sack_permitted = true,
+        (TIMESTAMPS, &[v0, v1, v2, v3, e0, e1, e2, e3]) => {
             found.timestamps =
                 Some(Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) });
         }
-        [SACK, 10 | 18 | 26 | 34, ref blocks @ ..] => {
+        (SACK, blocks) if matches!(blocks.len(), 8 | 16 | 24 | 32) => {
             found.sack = SackBlocks::default();
             for block in blocks.chunks_exact(8) {
                 if let [s0, s1, s2, s3, e0, e1, e2, e3] = *block {

@@ -22,29 +22,37 @@ impl TcpHeader {
     /// below 5.
     #[inline]
     pub fn parse(segment: &[u8]) -> Result<(Self, usize), Malformed> {
+        let mut header = Self::default();
+        let header_len = header.read_from(segment)?;
+        Ok((header, header_len))
+    }
+
+    /// As [`TcpHeader::parse`], into a header that is the default: it is built where it stays. After an error it means nothing.
+    ///
+    /// # Errors
+    /// As [`TcpHeader::parse`].
+    #[inline]
+    pub fn read_from(&mut self, segment: &[u8]) -> Result<usize, Malformed> {
         let Some(fixed) = segment.first_chunk::<MIN_HEADER_LEN>() else { return Err(Malformed::Truncated) };
         let &[s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, _, _, u0, u1] = fixed;
         let flags = TcpFlags(flags);
         let header_len = usize::from(offset >> 4) * 4;
-        let options = match header_len {
-            MIN_HEADER_LEN => TcpOptions::default(),
+        match header_len {
+            MIN_HEADER_LEN => {}
             0..MIN_HEADER_LEN => return Err(Malformed::HeaderLength),
             _ => {
                 let options = segment.get(MIN_HEADER_LEN..header_len).ok_or(Malformed::Truncated)?;
-                read_options(options, flags)
+                read_options(options, flags, &mut self.options);
             }
-        };
-        let header = Self {
-            src_port: u16::from_be_bytes([s0, s1]),
-            dst_port: u16::from_be_bytes([d0, d1]),
-            seq: SeqNum(u32::from_be_bytes([q0, q1, q2, q3])),
-            ack: SeqNum(u32::from_be_bytes([a0, a1, a2, a3])),
-            flags,
-            window: u16::from_be_bytes([w0, w1]),
-            urgent: u16::from_be_bytes([u0, u1]),
-            options,
-        };
-        Ok((header, header_len))
+        }
+        self.src_port = u16::from_be_bytes([s0, s1]);
+        self.dst_port = u16::from_be_bytes([d0, d1]);
+        self.seq = SeqNum(u32::from_be_bytes([q0, q1, q2, q3]));
+        self.ack = SeqNum(u32::from_be_bytes([a0, a1, a2, a3]));
+        self.flags = flags;
+        self.window = u16::from_be_bytes([w0, w1]);
+        self.urgent = u16::from_be_bytes([u0, u1]);
+        Ok(header_len)
     }
 
     /// Bytes that [`TcpHeader::write`] takes: 20 to 60.
@@ -64,7 +72,10 @@ impl TcpHeader {
         let mut options = [0; MAX_LEN];
         let options_len = match &self.options {
             // Without SYN and SACK blocks there are timestamps or nothing: both sizes are known beforehand.
-            TcpOptions { timestamps: None, sack, .. } if sack.len == 0 && !self.flags.syn() => 0,
+            TcpOptions { timestamps, sack, .. } if sack.len == 0 && !self.flags.syn() => match timestamps {
+                None => 0,
+                Some(timestamps) => tcp_options::write_aligned_timestamps(*timestamps, &mut options),
+            },
             other => tcp_options::write(other, self.flags, &mut options),
         };
         let header_len = MIN_HEADER_LEN + options_len;
@@ -112,13 +123,14 @@ impl TcpHeader {
 }
 
 #[inline]
-fn read_options(options: &[u8], flags: TcpFlags) -> TcpOptions {
+fn read_options(options: &[u8], flags: TcpFlags, found: &mut TcpOptions) {
     if let Ok(aligned) = <&[u8; ALIGNED_TIMESTAMPS_LEN]>::try_from(options) {
-        if let Some(timestamps) = tcp_options::read_aligned_timestamps(aligned) {
-            return TcpOptions { timestamps: Some(timestamps), ..TcpOptions::default() };
+        found.timestamps = tcp_options::read_aligned_timestamps(aligned);
+        if found.timestamps.is_some() {
+            return;
         }
     }
-    tcp_options::read(options, flags)
+    tcp_options::read(options, flags, found);
 }
 
 /// Whether the checksum of `segment` (header and data) is right for these addresses.

@@ -35,6 +35,17 @@ pub(crate) fn to_us(src: Mac, packet: &[u8]) -> Vec<u8> {
     ethernet(US_MAC, src, EtherType::IPV4, packet)
 }
 
+/// A packet to us in frames from the station `src`, none of which carries more than `unit` bytes of its payload.
+pub(crate) fn fragments(src: Mac, packet: &[u8], identification: u16, unit: usize) -> Vec<Vec<u8>> {
+    let header = Ipv4View::parse(packet).unwrap().header();
+    let mtu = (Ipv4Header::LEN + unit) as u16;
+    let cut = synward::ip::fragment::Cut::new(header, mtu, identification);
+    let frame = |(header, range): (Ipv4Header, core::ops::Range<usize>)| {
+        to_us(src, &[&header.to_bytes()[..], &packet[Ipv4Header::LEN..][range]].concat())
+    };
+    cut.fragments().map(frame).collect()
+}
+
 pub(crate) fn ipv4(src: Ipv4Addr, dst: Ipv4Addr, protocol: IpProtocol, payload: &[u8]) -> Vec<u8> {
     let header = Ipv4Header::atomic(src, dst, protocol, 64, payload.len() as u16);
     [&header.to_bytes()[..], payload].concat()
@@ -124,6 +135,8 @@ pub(crate) enum Seen {
     Tcp(Sent),
     /// Station, destination, TTL, message.
     Icmp(Mac, Ipv4Addr, u8, Vec<u8>),
+    /// One fragment, as an IP packet.
+    Fragment(Vec<u8>),
 }
 
 /// Reads a frame of ours; a frame that makes no sense is the test's failure.
@@ -139,6 +152,9 @@ pub(crate) fn look(frame: &[u8]) -> Seen {
     assert!(view.checksum_ok(), "our IP checksum");
     assert_eq!(view.total_len(), payload.len(), "nothing behind the packet");
     let segment = view.payload();
+    if view.is_fragment() {
+        return Seen::Fragment(payload.to_vec());
+    }
     if view.protocol() == IpProtocol::ICMP {
         assert!(synward::wire::icmpv4::checksum_ok(segment), "our ICMP checksum");
         return Seen::Icmp(header.dst, view.dst(), view.ttl(), segment.to_vec());

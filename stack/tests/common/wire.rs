@@ -191,6 +191,7 @@ impl Wire {
         self.inject(frame);
         let after = self.host.snapshot();
         assert_eq!(after.counters.frames_received, before.counters.frames_received + 1);
+        assert!(after.account().balances(), "one frame, one counter: {:?}", after.account());
         let grown: Vec<_> = Discard::ALL
             .iter()
             .filter(|reason| after.discards.of(**reason) > before.discards.of(**reason))
@@ -219,7 +220,7 @@ impl Wire {
     pub(crate) fn timed_segments(&mut self) -> Vec<(Instant, Sent)> {
         let tcp = |(at, seen)| match seen {
             Seen::Tcp(sent) => Some((at, sent)),
-            Seen::Arp(_) | Seen::Icmp(..) => None,
+            Seen::Arp(_) | Seen::Icmp(..) | Seen::Fragment(_) => None,
         };
         self.take_timed().into_iter().filter_map(tcp).collect()
     }

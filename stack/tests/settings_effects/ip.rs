@@ -124,6 +124,13 @@ pub(crate) fn cases() -> Vec<Case> {
             wire.inject(&frames::icmp(OTHER_MAC, OTHER, &echo));
             wire.take().len().to_string()
         }),
+        case("ip.reassembly-time", nothing, [("60 s", "1"), ("30 s", "0")], |s| {
+            let mut wire = Wire::new(s);
+            let echo = frames::ipv4(OTHER, US, synward::wire::IpProtocol::ICMP, &[8; 64]);
+            wire.inject(&frames::fragments(OTHER_MAC, &echo, 1, 32)[0]);
+            wire.run(secs(45));
+            wire.host.snapshot().fragmented.to_string()
+        }),
         case("ip.answers-per-second", nothing, [("1000", "true"), ("20", "false")], |s| {
             let mut wire = Wire::new(s);
             for port in 1000..1400 {

@@ -12,7 +12,18 @@ use synward::shard::commands::{Command, PingCommand};
 use synward::sync::{Exchange, Inbox, Signal, commands, reply};
 use synward::tcp::Options;
 use synward::telemetry::Discard;
-use synward::wire::{Icmpv4, TcpOptions, Unreachable};
+use synward::wire::{Icmpv4, IpProtocol, TcpOptions, Unreachable};
+
+/// Datagrams of which one fragment of a thousand bytes came: how many are kept, how many had to make way.
+fn unfinished(settings: Settings, n: u16) -> (u64, u64) {
+    let mut wire = Wire::new(settings);
+    let echo = frames::ipv4(OTHER, US, IpProtocol::ICMP, &[8; 2000]);
+    for identification in 0..n {
+        wire.inject(&frames::fragments(OTHER_MAC, &echo, identification, 1000)[0]);
+    }
+    let snapshot = wire.host.snapshot();
+    (snapshot.fragmented as u64, snapshot.reassembly_evicted)
+}
 
 fn echoes(wire: &mut Wire, n: u16) {
     for sequence in 0..n {
@@ -143,6 +154,20 @@ pub(crate) fn cases() -> Vec<Case> {
             format!("{flags:?}")
         }),
         case("limits.pmtu", nothing, [("4096", "1360"), ("1", "1460")], remembered),
+        case("limits.reassembly-memory", nothing, [("4194304", "40 0"), ("20000", "true")], |s| {
+            let (kept, evicted) = unfinished(s, 40);
+            if kept < 40 { (kept + evicted == 40).to_string() } else { format!("{kept} {evicted}") }
+        }),
+        case("limits.fragments", nothing, [("2048", "None"), ("3", "Some(IpReassemblyFull)")], |s| {
+            let mut wire = Wire::new(s);
+            let echo = frames::ipv4(OTHER, US, IpProtocol::ICMP, &[8; 80]);
+            let fates: Vec<_> = frames::fragments(OTHER_MAC, &echo, 1, 16)
+                .iter()
+                .take(4)
+                .map(|frame| wire.fate(frame))
+                .collect();
+            format!("{:?}", fates.last().unwrap())
+        }),
         case("limits.listeners", nothing, [("4096", "5"), ("2", "2")], |s| {
             let mut wire = Wire::new(s);
             let mut listen = |port| wire.host.listen(at(US, port).into(), 1, &Options::default()).is_ok();

@@ -348,13 +348,52 @@ async fn slices_are_written_and_read_in_order() {
 
 #[tokio::test]
 async fn options_are_kept() {
-    let (_net, _listener, client, _server) = pair().await;
+    let (_net, listener, client, _server) = pair().await;
     assert!(!client.nodelay().unwrap());
     client.set_nodelay(true).unwrap();
     assert!(client.nodelay().unwrap());
     client.set_zero_linger().unwrap();
     client.set_nodelay(false).unwrap();
     assert!(!client.nodelay().unwrap());
+    assert_eq!((client.ttl().unwrap(), listener.ttl().unwrap()), (64, 64));
+    client.set_ttl(7).unwrap();
+    listener.set_ttl(9).unwrap();
+    client.set_quickack(true).unwrap();
+    assert_eq!((client.ttl().unwrap(), listener.ttl().unwrap()), (7, 9));
+    assert!(client.quickack().unwrap() && !client.nodelay().unwrap());
+    for wrong in [0, 256] {
+        assert_eq!(client.set_ttl(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+        assert_eq!(listener.set_ttl(wrong).unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_inherits_the_time_to_live_of_its_listener() {
+    let net = Net::new().unwrap();
+    let listener = net.listen().await.unwrap();
+    listener.set_ttl(9).unwrap();
+    let client = net.connect(&listener).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    assert_eq!((server.ttl().unwrap(), client.ttl().unwrap()), (9, 64));
+}
+
+#[tokio::test]
+async fn owned_halves_show_their_stream() {
+    let (_net, _listener, client, server) = pair().await;
+    let address = client.local_addr().unwrap();
+    let (mut read, write) = client.into_split();
+    assert_eq!(AsRef::<TcpStream>::as_ref(&write).local_addr().unwrap(), address);
+    assert_eq!(AsRef::<TcpStream>::as_ref(&read).local_addr().unwrap(), address);
+    AsRef::<TcpStream>::as_ref(&read).set_ttl(7).unwrap();
+    assert_eq!(AsRef::<TcpStream>::as_ref(&write).ttl().unwrap(), 7);
+    drop(write);
+    let (mut far_read, mut far_write) = server.into_split();
+    assert_eq!(far_read.read(&mut [0; 8]).await.unwrap(), 0, "the dropped half ended its direction");
+    far_write.write_all(b"still open").await.unwrap();
+    drop(far_write);
+    let mut text = String::new();
+    read.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "still open");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ mod runner;
 pub mod stack;
 pub mod stream;
 
-pub use runner::{Test, main, skip};
+pub use runner::{Test, end_with_test, main, skip};
 
 use std::time::{Duration, Instant};
 

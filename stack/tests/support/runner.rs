@@ -186,19 +186,47 @@ fn attempt(test: &Test, nocapture: bool, log: &std::path::Path) -> io::Result<Ou
     })
 }
 
-/// Waits for the child; `None`: it took too long and was killed, with all that it had started.
+/// Waits for the child; `None`: it took too long and was killed. What it had started and left behind is killed in any case: a
+/// server that outlives its test would hold locks and ports of whoever runs the tests.
 fn wait_or_kill(child: &mut Child, limit: Duration) -> io::Result<Option<process::ExitStatus>> {
     let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+    let in_time = loop {
+        if has_ended(child)? {
+            break true;
         }
         if start.elapsed() >= limit {
-            // SAFETY: a signal to the process group that this child leads; it has not been waited for, so the id is its own.
-            unsafe { libc::kill(-(child.id() as libc::pid_t), libc::SIGKILL) };
-            child.wait()?;
-            return Ok(None);
+            break false;
         }
         std::thread::sleep(Duration::from_millis(2));
+    };
+    // SAFETY: a signal to the process group that this child leads; it has not been waited for, so the id is its own.
+    unsafe { libc::kill(-(child.id() as libc::pid_t), libc::SIGKILL) };
+    let status = child.wait()?;
+    Ok(in_time.then_some(status))
+}
+
+/// Whether the child has ended; it is not waited for, so that its id stays its own.
+fn has_ended(child: &Child) -> io::Result<bool> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: all zeros are a value of this plain structure.
+    let mut told: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes to `told`, which lives here.
+    if unsafe { libc::waitid(libc::P_PID, child.id(), &mut told, options) } < 0 {
+        return Err(io::Error::last_os_error());
     }
+    // SAFETY: waitid(2) leaves the field zero where nothing has ended.
+    Ok(unsafe { told.si_pid() } != 0)
+}
+
+/// Lets what `command` starts end when the test ends, however it does; to be started from the test's own thread.
+pub fn end_with_test(command: &mut Command) -> &mut Command {
+    let end = || {
+        // SAFETY: it only sets the new process's signal at its parent's death.
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec, `end` makes one system call and allocates nothing.
+    unsafe { command.pre_exec(end) }
 }

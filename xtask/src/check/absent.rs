@@ -20,8 +20,7 @@ enum Trace {
 
 const ABSENT: &[(&str, Trace)] = &[
     ("IPv6 (every key and table takes its addresses already)", Trace::Place("stack/src/wire/ipv6.rs")),
-    ("UDP, DHCP, DNS", Trace::Place("stack/src/udp")),
-    ("IP reassembly: a fragment is a counted discard", Trace::Place("stack/src/ip/reassembly.rs")),
+    ("UDP sockets (a datagram finds its port closed), DHCP, DNS", Trace::Place("stack/src/udp")),
     ("forwarding, filtering, NAT", Trace::Place("stack/src/ip/forward.rs")),
     ("several shards: one shard serves a stack", Trace::Place("stack/src/steering")),
     ("AF_PACKET and AF_XDP devices; TUN (a TAP is there)", Trace::Place("stack/src/device/packet.rs")),

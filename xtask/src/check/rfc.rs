@@ -2,9 +2,11 @@
 //!
 //! A place cites a section as `RFC 9293, Section 3.10.7.4` (also `Sections 2 and 3.1`, `Appendix A.1`), in a comment or a
 //! text. A test is tied to a section by citing it the same way inside of the test or in the comment above it, or by a name
-//! with `rfc9293_3_10_7_4`; a test that cites a subsection shows a part of the section above.
+//! with `rfc9293_3_10_7_4`; a test that cites a subsection shows a part of the section above. A packet script below
+//! `stack/tests/pkt` is a test, tied by the comment that it begins with.
 
 mod citation;
+mod scripts;
 
 use super::source::Source;
 use super::{Failure, in_library};
@@ -28,7 +30,7 @@ struct Entry {
 type Index = BTreeMap<Section, Entry>;
 
 pub(super) fn check(root: &Path, sources: &[Source], write: bool) -> Vec<Failure> {
-    let index = index(sources);
+    let index = index(sources, &scripts::read(root));
     let mut failures = untied(&index);
     let wanted = render(&index);
     let path = root.join(INDEX);
@@ -65,7 +67,7 @@ fn is_test_file(source: &Source) -> bool {
     source.path.starts_with("stack/tests/")
 }
 
-fn index(sources: &[Source]) -> Index {
+fn index(sources: &[Source], scripts: &[(String, String)]) -> Index {
     let mut index = Index::new();
     let mut tests: Vec<(Section, String)> = Vec::new();
     for source in sources {
@@ -85,6 +87,9 @@ fn index(sources: &[Source]) -> Index {
             let named = citation::in_name(&function.name);
             tests.extend(named.map(|section| (section, format!("{}: {}", source.path, function.name))));
         }
+    }
+    for (path, text) in scripts {
+        tests.extend(scripts::sections(text).map(|section| (section, path.clone())));
     }
     for (section, name) in tests {
         for (cited, entry) in &mut index {
@@ -184,18 +189,25 @@ mod tests {
             ("stack/tests/kernel.rs", "fn rfc6298_2_1_holds() {}"),
             ("xtask/src/x.rs", "// RFC 1, Section 1"),
         ]);
-        let index = index(&sources);
+        let script = "// RFC 6298, Section 2.1: shown\n// by this.\n+0 quiet\n// RFC 9293, Section 3.4: no";
+        let scripts = [("stack/tests/pkt/a/b.pkt".to_owned(), script.to_owned())];
+        let index = index(&sources, &scripts);
         assert_eq!(index.len(), 2, "{index:?}");
         assert_eq!(untied(&index), []);
         let text = render(&index);
         assert!(text.contains("| 3.4 | `tcp/rtt.rs` | `tcp/rtt.rs: shows` |"), "{text}");
-        assert!(text.contains("| 2.1 | `tcp/rtt.rs` | `tests/kernel.rs: rfc6298_2_1_holds` |"), "{text}");
+        assert!(
+            text.contains(
+                "| 2.1 | `tcp/rtt.rs` | `tests/kernel.rs: rfc6298_2_1_holds`<br>`tests/pkt/a/b.pkt` |"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_section_without_a_test_is_a_failure_at_the_place_that_cites_it() {
         let text = "fn f() {\n    // RFC 5961, Section 3.2\n}\n#[cfg(test)]\nmod tests { /* RFC 5961, Section 3.20 */ fn t() {} }";
-        let failures = untied(&index(&samples(&[("stack/src/tcp/challenge.rs", text)])));
+        let failures = untied(&index(&samples(&[("stack/src/tcp/challenge.rs", text)]), &[]));
         assert_eq!(failures.len(), 1);
         let text = failures[0].to_string();
         assert!(text.starts_with("stack/src/tcp/challenge.rs:2: RFC 5961, Section 3.2 is cited"), "{text}");

@@ -188,7 +188,11 @@ impl Kind {
     }
 }
 
-/// The plan: the article's connect once a second until `until`, and `count` attempts of all kinds at the one instant `wave`.
+/// Attempts that begin at one instant, and the time to the next as many. Their answers come back as one burst each, and the
+/// promises hold up to what a host's receive queue and service rate take.
+const WAVE: (usize, Duration) = (2000, Duration::from_millis(20));
+
+/// The plan: the article's connect once a second until `until`, and `count` attempts of all kinds from the instant `wave` on.
 pub(super) fn plan(
     settings: &Settings,
     count: u32,
@@ -213,9 +217,15 @@ pub(super) fn plan(
         let share = if count == 0 { 0 } else { share.max(1) as u32 };
         plan.extend((0..share).map(|n| (n, attempt(number, kind, n, wave))));
     }
-    // All at one instant, the kinds mixed: no single peer gets its share in one piece.
-    plan.sort_by_key(|(n, _)| *n);
-    let mut plan: Vec<Attempt> = plan.into_iter().map(|(_, attempt)| attempt).collect();
+    // The kinds mixed: no single peer gets its share in one piece.
+    plan.sort_by_key(|(n, attempt)| {
+        (u64::from(*n) * 100).checked_div(u64::from(KINDS[attempt.kind].percent))
+    });
+    let begin = |(number, (_, attempt)): (usize, (u32, Attempt))| {
+        let at = wave + WAVE.1 * (number / WAVE.0) as u32;
+        Attempt { at, ..attempt }
+    };
+    let mut plan: Vec<Attempt> = plan.into_iter().enumerate().map(begin).collect();
     let seconds = 1..until.as_secs();
     plan.extend(seconds.map(|second| attempt(0, &KINDS[0], 0, Instant::from_secs(second))));
     plan

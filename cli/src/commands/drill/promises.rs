@@ -229,6 +229,7 @@ fn counters(wanted: &Wanted, figures: &Figures) -> Promise {
     let left_behind = wanted.loss <= 0.0 && server.connections > 0;
     let checks = [
         (frames.0 != server.counters.frames_received, "frames received"),
+        (!server.account().balances(), "frames and what became of them"),
         (frames.1 != server.counters.frames_sent, "frames sent"),
         (
             admission.completed + admission.cookies_valid != server.counters.accepted,

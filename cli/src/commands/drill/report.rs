@@ -64,7 +64,7 @@ fn conditions(scenario: &Scenario, figures: &Figures) -> Vec<String> {
             figures.flood_sent
         ),
         format!(
-            "{clients} clients (on-link and off-link{}); {dead} dead ends at once at {:.1} s, 129.68.72.40 every second",
+            "{clients} clients (on-link and off-link{}); {dead} dead ends at once from {:.1} s on, 129.68.72.40 every second",
             if *loss > 0.0 { format!(", {} % loss each way", loss * 100.0) } else { String::new() },
             times.wave.as_nanos() as f64 / 1e9,
         ),

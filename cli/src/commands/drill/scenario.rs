@@ -34,6 +34,8 @@ pub(super) const PING: (Duration, Duration) = (Duration::from_millis(50), Durati
 pub(super) const SLACK: Duration = Duration::from_millis(10);
 /// How long a client waits before it gives a visit up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// Virtual time between two looks at how far the run is.
+const STEP: Duration = Duration::from_millis(5);
 /// Samples of the timeline in the loaded part of the run.
 pub(super) const SAMPLES: u64 = 60;
 
@@ -55,7 +57,7 @@ pub(super) struct Wanted {
 pub(super) struct Times {
     pub(super) flood_from: Instant,
     pub(super) flood_until: Instant,
-    /// All dead connects at once.
+    /// The dead connects begin.
     pub(super) wave: Instant,
     /// The clients begin no visit after.
     pub(super) loaded: Instant,
@@ -111,7 +113,7 @@ pub(super) fn protection_expected(wanted: &Wanted, times: &Times) -> bool {
 }
 
 impl Times {
-    fn new(wanted: &Wanted) -> Self {
+    pub(super) fn new(wanted: &Wanted) -> Self {
         let part = |percent: u32| Instant::ZERO + wanted.duration * percent / 100;
         let (flood_from, flood_until, wave, loaded) = (part(15), part(80), part(25), part(100));
         let user_timeout = (wanted.duration / 4).clamp(Duration::from_secs(2), Duration::from_secs(30));
@@ -223,17 +225,23 @@ impl Scenario {
     /// Runs to the end; `tick` is told the virtual time.
     pub(super) fn run(&mut self, mut tick: impl FnMut(Instant)) {
         for n in 1..=SAMPLES as u32 {
-            self.world.run_until(Instant::ZERO + self.wanted.duration * n / SAMPLES as u32);
+            self.advance(Instant::ZERO + self.wanted.duration * n / SAMPLES as u32, &mut tick);
             self.sample();
-            tick(self.world.now());
         }
         while self.world.now() < self.times.latest && !self.all_over() {
-            self.world.run_until(self.world.now() + Duration::from_millis(500));
+            self.advance(self.world.now() + Duration::from_millis(500), &mut tick);
             self.sample();
-            tick(self.world.now());
         }
         self.stop();
         tick(self.times.latest);
+    }
+
+    /// Runs until `until` in steps that are short also for a person who waits for a large world.
+    fn advance(&mut self, until: Instant, tick: &mut impl FnMut(Instant)) {
+        while self.world.now() < until {
+            self.world.run_until(until.min(self.world.now() + STEP));
+            tick(self.world.now());
+        }
     }
 
     /// Whether everything that has a bound has ended, and protection is left.

@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// The file to write; else standard output
     #[arg(long, short)]
     out: Option<PathBuf>,
-    /// Whose ranges hold for the check before; the file's own preset, else modern
+    /// What the file stands on, named in what is written; else the file's own preset, else modern
     #[arg(long, value_parser = super::preset)]
     preset: Option<Preset>,
     /// Report as JSON, with the text in it unless -o is given
@@ -62,6 +62,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     };
     let loaded = document.load(args.preset);
+    // What was read under a preset means the same only under it.
+    let document = match args.preset {
+        Some(preset) => document.with_preset(preset),
+        None => document,
+    };
     let mut ok = !loaded.has_errors();
     let text = match args.to {
         To::Toml => document.to_toml(),

@@ -52,6 +52,19 @@ fn a_window_scale_beyond_14_counts_as_14() {
     assert_eq!(world.complete(id, &third_ack(&reply)).peer.window_scale, Some(14));
 }
 
+/// RFC 7323, Section 4.3, step 2: the echo is the newest TSval of the SYN.
+#[test]
+fn a_syn_that_comes_again_has_its_newer_timestamp_echoed() {
+    let mut world = Setup::with(|_| {});
+    let (id, _) = world.enter(1);
+    for (value, echoed) in [(71_000, 71_000), (70_500, 71_000), (73_000, 73_000)] {
+        let timestamps = Some(Timestamps { value, echo: 0 });
+        let again = Syn { options: TcpOptions { timestamps, ..options() }, ..syn(1) };
+        let Verdict::Answer { reply, new: false, .. } = world.again(id, &again) else { panic!("no answer") };
+        assert_eq!(reply.header.options.timestamps.map(|ts| ts.echo), Some(echoed));
+    }
+}
+
 /// RFC 6298, Section 3: no round-trip time after a retransmission.
 #[test]
 fn the_same_syn_is_answered_again_with_the_same_numbers_and_takes_no_second_entry() {

@@ -3,15 +3,19 @@
 use crate::buffer::Buf;
 use crate::ip::interface::{Destination, Interface};
 use crate::ip::receive::Arrival;
-use crate::wire::{Addr, Icmpv4, IpProtocol, Ipv4Header, Ipv4View, ParameterProblem, Unreachable, icmpv4};
+use crate::wire::{
+    Addr, Icmpv4, IpProtocol, Ipv4Header, Ipv4View, ParameterProblem, TimeExceeded, Unreachable, icmpv4,
+};
 
-/// Errors that a host sends (RFC 1122, Sections 3.2.2.1 and 3.2.2.5). TCP answers a closed port by RST.
+/// Errors that a host sends (RFC 1122, Sections 3.2.2.1, 3.2.2.4 and 3.2.2.5). TCP answers a closed port by RST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Complaint {
     /// We do not speak the packet's protocol.
     ProtocolUnreachable,
     /// Nobody takes packets for this port.
     PortUnreachable,
+    /// Not all fragments of its datagram came in time; the packet is fragment zero (RFC 1122, Section 3.3.2).
+    ReassemblyTime,
     /// This byte of the header is wrong.
     ParameterProblem {
         /// Its offset.
@@ -101,6 +105,7 @@ pub fn generate(
     let message = match complaint {
         Complaint::ProtocolUnreachable => Icmpv4::Unreachable { reason: Unreachable::Protocol, quoted },
         Complaint::PortUnreachable => Icmpv4::Unreachable { reason: Unreachable::Port, quoted },
+        Complaint::ReassemblyTime => Icmpv4::TimeExceeded { code: TimeExceeded::Reassembly, quoted },
         Complaint::ParameterProblem { pointer } => {
             Icmpv4::ParameterProblem { code: ParameterProblem::Pointer, pointer, quoted }
         }
@@ -177,12 +182,15 @@ mod tests {
         );
     }
 
-    /// RFC 1122, Section 3.2.2.1: code 3; RFC 1122, Section 3.2.2.5: the pointer names the byte.
+    /// RFC 1122, Section 3.2.2.1: code 3; RFC 1122, Section 3.2.2.4: code 1; RFC 1122, Section 3.2.2.5: the pointer names
+    /// the byte.
     #[test]
-    fn port_unreachable_and_parameter_problem_are_written_with_their_fields() {
-        for (complaint, kind, code, byte4) in
-            [(Complaint::PortUnreachable, 3, 3, 0), (Complaint::ParameterProblem { pointer: 20 }, 12, 0, 20)]
-        {
+    fn the_other_errors_are_written_with_their_fields() {
+        for (complaint, kind, code, byte4) in [
+            (Complaint::PortUnreachable, 3, 3, 0),
+            (Complaint::ReassemblyTime, 11, 1, 0),
+            (Complaint::ParameterProblem { pointer: 20 }, 12, 0, 20),
+        ] {
             let mut buf = Buf::new(600, 0);
             let done =
                 generate(&mut buf, &server(), 64, &packet(|_| {}), Arrival::Unicast, complaint, || true);

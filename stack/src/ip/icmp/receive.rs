@@ -28,12 +28,11 @@ pub struct EchoReply<'a> {
 }
 
 impl EchoReply<'_> {
-    /// Appends the reply's packet to `buf`. Data that does not fit into `mtu` is cut off (RFC 1122, Section 3.2.2.6). False,
-    /// and nothing is appended, where `buf` has no room.
-    pub fn write(&self, buf: &mut Buf, ttl: u8, mtu: u16) -> bool {
-        let room = usize::from(mtu).saturating_sub(Ipv4Header::LEN + Icmpv4::HEADER_LEN);
-        let data = self.data.get(..room).unwrap_or(self.data);
-        let message = Icmpv4::EchoReply { identifier: self.identifier, sequence: self.sequence, data };
+    /// Appends the reply's packet to `buf`, with all the data (RFC 1122, Section 3.2.2.6): it may be larger than the link
+    /// takes. False, and nothing is appended, where `buf` has no room.
+    pub fn write(&self, buf: &mut Buf, ttl: u8) -> bool {
+        let (identifier, sequence, data) = (self.identifier, self.sequence, self.data);
+        let message = Icmpv4::EchoReply { identifier, sequence, data };
         write(buf, self.src, self.dst, ttl, self.traffic_class, &message)
     }
 }

@@ -199,6 +199,14 @@ impl Document {
         self.preset.map(|(preset, _)| preset)
     }
 
+    /// The same document under another preset: written, it names that one.
+    #[must_use]
+    pub fn with_preset(mut self, preset: Preset) -> Self {
+        let line = self.preset.map_or(0, |(_, line)| line);
+        self.preset = Some((preset, line));
+        self
+    }
+
     /// What reading found. [`Document::load`] adds what only shows under a preset.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -302,9 +310,9 @@ fn did_you_mean(name: &str, document: &Document) -> String {
     if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }
 
-/// Whether `text` fits on one line of a `.reg` file.
+/// Whether `text` can stand on one line of a file: what either format can hold, the other one takes.
 fn one_line(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    !text.chars().any(|c| matches!(c, '\r' | '\n') || text::refused(c))
 }
 
 /// Letters that a diagnostic quotes of something long.

@@ -222,6 +222,26 @@ fn reg_to_toml_and_back_keeps_every_entry_with_its_key() {
 }
 
 #[test]
+fn a_tab_and_a_byte_that_the_code_page_does_not_define_go_to_toml_and_back() {
+    let file = [b"REGEDIT4\n[", TCPIP.as_bytes(), b"\\K\tey]\n\"Na\x8fme\"=\"te\txt\x81\"\n"].concat();
+    let first = Document::parse(&file, Format::Reg);
+    assert_eq!(first.diagnostics().iter().find(|one| one.severity == Severity::Error), None);
+    let again = toml(&first.to_toml());
+    assert_eq!(again.diagnostics().iter().find(|one| one.severity == Severity::Error), None);
+    assert_eq!(said(&again), said(&first));
+    assert_eq!(again.to_reg(), first.to_reg());
+}
+
+#[test]
+fn unknown_keys_that_differ_in_case_alone_are_two_in_a_reg_file_too() {
+    let first = toml("[future]\nkey = 1\nKey = 2\nkEY = 3\n\"\\U00010400\" = 4\n\"\\U00010428\" = 5\n");
+    let second = Document::parse(first.to_reg().as_bytes(), Format::Reg);
+    assert!(!second.has_errors(), "{:?}\n{}", second.diagnostics(), first.to_reg());
+    assert_eq!(said(&second), said(&first));
+    assert_eq!(said(&toml(&second.to_toml())), said(&first));
+}
+
+#[test]
 fn a_setting_by_nts_name_and_by_ours_is_written_once() {
     let ours = TCPIP.replace("Tcpip", "Synward");
     let both = reg(&format!("\"SackOpts\"=dword:0\n[{ours}]\n\"tcp.sack\"=dword:0\n"));

@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8], format: Format) -> Result<String, (usize, Str
 }
 
 /// Control characters that no settings file has.
-fn refused(c: char) -> bool {
+pub(super) fn refused(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\r' | '\n' | '\u{80}'..='\u{9f}')
 }
 

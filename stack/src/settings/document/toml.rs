@@ -203,13 +203,23 @@ fn inline(value: &DeValue<'_>) -> String {
 
 /// A text as a TOML basic string, on one line.
 pub(super) fn basic(text: &str) -> String {
+    escaped(text, char::is_control)
+}
+
+/// A TOML key in quotes, its capitals as escapes: no other key becomes the same where case does not count.
+pub(super) fn without_capitals(key: &str) -> String {
+    escaped(key, |c| c.is_control() || !c.to_lowercase().eq([c]))
+}
+
+fn escaped(text: &str, by_number: impl Fn(char) -> bool) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
+        match (c, u32::from(c)) {
+            ('"', _) => quoted.push_str("\\\""),
+            ('\\', _) => quoted.push_str("\\\\"),
+            (_, number @ 0..0x1_0000) if by_number(c) => quoted.push_str(&format!("\\u{number:04X}")),
+            (_, number) if by_number(c) => quoted.push_str(&format!("\\U{number:08X}")),
+            _ => quoted.push(c),
         }
     }
     quoted.push('"');

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reg_data::{RegData, quote};
-use super::toml::{bare_or_quoted, basic};
+use super::toml::{bare_or_quoted, basic, without_capitals};
 use super::{Content, Document, Origin};
 use crate::settings::registry::{NtKey, Setting};
 use crate::settings::value::{Kind, Value};
@@ -108,6 +108,7 @@ impl Document {
             keys.add(&ours, format!("\"preset\"=\"{preset}\""));
         }
         let mut written = BTreeSet::new();
+        let mut unknown = BTreeSet::new();
         for entry in &self.entries {
             match &entry.content {
                 Content::Setting { setting, origin, .. } if repeats(&mut written, setting, origin) => {}
@@ -124,8 +125,12 @@ impl Document {
                     keys.add_once(key, format!("{}={}", quote(name), data.format()));
                 }
                 Content::UnknownToml { path, text } => {
-                    let names: Vec<String> = path.iter().map(|part| bare_or_quoted(part)).collect();
-                    let line = format!("{}={}", quote(&names.join(".")), quote(text));
+                    let mut name = dotted(path, |part| bare_or_quoted(part));
+                    // In the registry names are one whose letters differ in case alone; in TOML they are two.
+                    if !unknown.insert(name.to_lowercase()) {
+                        name = dotted(path, |part| without_capitals(part));
+                    }
+                    let line = format!("{}={}", quote(&name), quote(text));
                     keys.add(&format!(r"{ours}\Unknown"), line);
                 }
                 Content::UnknownReg { key, name, data } => {
@@ -199,6 +204,11 @@ fn repeats(written: &mut BTreeSet<&'static str>, setting: &Setting, origin: &Ori
 
 fn registry_table(key: &str) -> String {
     format!("registry.{}", basic(key))
+}
+
+/// A path of TOML keys.
+fn dotted(path: &[String], key: impl Fn(&String) -> String) -> String {
+    path.iter().map(key).collect::<Vec<_>>().join(".")
 }
 
 fn value_name(name: &str) -> String {

@@ -140,6 +140,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         ..Setting::BLANK
     },
     Setting {
+        name: "ip.reassembly-time",
+        kind: Kind::Duration(TimeUnit::Seconds),
+        range: Range::new(1, 120),
+        linux: &["net.ipv4.ipfrag_time"],
+        meaning: "How long the fragments of a datagram wait for the others, from the first that came.",
+        source: "RFC 1122, Section 3.3.2 (60 to 120 s)",
+        access: Some(Access {
+            get: |s| s.ip.reassembly_time.value(),
+            set: |s, v| s.ip.reassembly_time.store(v),
+        }),
+        ..Setting::BLANK
+    },
+    Setting {
         name: "ip.answers-per-second",
         kind: Kind::Number("per second"),
         range: Range::new(0, 1_000_000),

@@ -90,6 +90,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         ..Setting::BLANK
     },
     Setting {
+        name: "limits.reassembly-memory",
+        kind: Kind::Number("bytes"),
+        range: Range::new(0, 1 << 40),
+        linux: &["net.ipv4.ipfrag_high_thresh"],
+        meaning: "Bytes of IP fragments that wait for others of their datagram, with what keeps them in order. At the \
+            limit the datagram that waits longest is given up. 0: no fragment is taken.",
+        source: "Synward; Linux ip-sysctl",
+        access: Some(Access {
+            get: |s| s.limits.reassembly_memory.value(),
+            set: |s, v| s.limits.reassembly_memory.store(v),
+        }),
+        ..Setting::BLANK
+    },
+    Setting {
+        name: "limits.fragments",
+        kind: Kind::Number(""),
+        range: Range::new(0, 8192),
+        freebsd: &["net.inet.ip.maxfragsperpacket"],
+        meaning: "Fragments of one datagram. With more, it is given up.",
+        source: "Synward; the largest packet over links of 68 bytes (RFC 791, Section 3.2) has 1365",
+        access: Some(Access { get: |s| s.limits.fragments.value(), set: |s, v| s.limits.fragments.store(v) }),
+        ..Setting::BLANK
+    },
+    Setting {
         name: "limits.listeners",
         kind: Kind::Number(""),
         range: Range::new(1, 65535),

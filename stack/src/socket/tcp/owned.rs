@@ -1,4 +1,4 @@
-//! Halves that own their direction, for two tasks.
+//! Halves that own their direction, for two tasks. Both hold the stream, as tokio's do: it goes with the second of them.
 
 use super::super::tcp_stream::flow;
 use super::super::{TcpStream, stream_io};
@@ -12,23 +12,24 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
 /// The reading direction of a stream, owned.
 pub struct OwnedReadHalf {
-    cell: sync::ReadHalf<Failure>,
+    stream: Arc<TcpStream>,
 }
 
 /// The writing direction of a stream, owned. Dropping it sends what was written and a FIN.
 pub struct OwnedWriteHalf {
-    cell: sync::WriteHalf<Failure>,
+    stream: Arc<TcpStream>,
+    /// Dropping it ends the direction.
+    ends: bool,
 }
 
-pub(in crate::socket) fn split_owned(
-    read: sync::ReadHalf<Failure>,
-    write: sync::WriteHalf<Failure>,
-) -> (OwnedReadHalf, OwnedWriteHalf) {
-    (OwnedReadHalf { cell: read }, OwnedWriteHalf { cell: write })
+pub(in crate::socket) fn split_owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let stream = Arc::new(stream);
+    (OwnedReadHalf { stream: Arc::clone(&stream) }, OwnedWriteHalf { stream, ends: true })
 }
 
 /// The two halves were not of the same stream; both come back.
@@ -49,15 +50,19 @@ impl OwnedReadHalf {
     /// # Errors
     /// Both halves, where they are of two streams.
     pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
-        if self.cell.is_pair_of(&other.cell) {
-            Ok(TcpStream::new(self.cell, other.cell))
-        } else {
-            Err(ReuniteError(self, other))
+        if !Arc::ptr_eq(&self.stream, &other.stream) {
+            return Err(ReuniteError(self, other));
         }
+        other.forget();
+        // The two halves are all that ever holds the stream, and the other one is gone.
+        Arc::try_unwrap(self.stream).map_err(|stream| {
+            let write = OwnedWriteHalf { stream: Arc::clone(&stream), ends: true };
+            ReuniteError(Self { stream }, write)
+        })
     }
 
     fn cell(&self) -> &sync::ReadHalf<Failure> {
-        &self.cell
+        self.stream.read_half()
     }
 }
 
@@ -71,12 +76,32 @@ impl OwnedWriteHalf {
     }
 
     /// Lets the half go without a FIN: that comes when the reading half is dropped too.
-    pub fn forget(self) {
-        self.cell.forget();
+    pub fn forget(mut self) {
+        self.ends = false;
     }
 
     fn cell(&self) -> &sync::WriteHalf<Failure> {
-        &self.cell
+        self.stream.write_half()
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if self.ends {
+            self.cell().shutdown();
+        }
+    }
+}
+
+impl AsRef<TcpStream> for OwnedReadHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl AsRef<TcpStream> for OwnedWriteHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
     }
 }
 

@@ -123,6 +123,13 @@ impl Control {
         self.window_mut().leave_recovery(in_flight, mss);
     }
 
+    /// Recovery is given up and what is in flight goes again: the segments that left the network, by which fast recovery
+    /// without SACK had raised the window, are no longer behind it.
+    pub fn on_recovery_abandoned(&mut self) {
+        let window = self.window_mut();
+        window.cwnd = window.cwnd.min(window.ssthresh);
+    }
+
     /// The retransmission timer expired. `first`: the segment was not retransmitted by the timer before; only then the
     /// threshold changes (RFC 5681, Section 3.1).
     pub fn on_timeout(&mut self, _now: Instant, in_flight: u32, mss: u32, first: bool) {

@@ -158,6 +158,10 @@ impl Synchronized {
     #[cold]
     fn on_reset(&mut self, common: &mut Common, ctx: &mut Context<'_>, header: &TcpHeader) -> Outcome {
         if header.seq != self.rcv.nxt {
+            // Right behind the window, where an ACK may stand, a RST is outside.
+            if header.seq.ge(self.rcv.edge) {
+                return Outcome::discard(Discard::TcpOutOfWindow);
+            }
             self.challenge(common, ctx);
             return Outcome::discard(Discard::TcpResetInexact);
         }

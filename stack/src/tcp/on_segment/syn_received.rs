@@ -5,7 +5,7 @@ use crate::tcp::connection::{Connection, Context};
 use crate::tcp::error::{CloseReason, ConnectError};
 use crate::tcp::handshake::Handshake;
 use crate::tcp::outcome::{Events, Outcome, Reset};
-use crate::tcp::state::Phase;
+use crate::tcp::state::{Phase, SynReceived};
 use crate::tcp::{options, timestamps};
 use crate::telemetry::Discard;
 use crate::wire::TcpHeader;
@@ -79,10 +79,14 @@ impl Connection {
             (true, _) => return Err(Outcome::discard(Discard::TcpOutOfWindow)),
             // The peer's SYN again: our SYN-ACK was lost, or crossed it.
             (false, _) if again && !flags.ack() => {
+                syn.take_timestamp(header);
                 syn.pending = true;
                 return Err(Outcome::discard(Discard::TcpDuplicate));
             }
-            (false, _) if again && acks => return Ok(()),
+            (false, _) if again && acks => {
+                syn.take_timestamp(header);
+                return Ok(());
+            }
             // Fourth check: after an active open as in synchronized states (RFC 5961, Section 4.2).
             (false, _) if flags.syn() => Discard::TcpSynInWindow,
             // RFC 7323, Sections 3.2 and 5.3, R1.
@@ -105,5 +109,17 @@ impl Connection {
             syn.challenge = true;
         }
         Err(Outcome::discard(challenged))
+    }
+}
+
+impl SynReceived {
+    /// The peer's SYN came again: what it was stamped with then is what the SYN-ACK echoes (RFC 7323, Section 4.3, step 2).
+    /// An old duplicate of it leaves the newer value.
+    fn take_timestamp(&mut self, header: &TcpHeader) {
+        if let (Some(recent), Some(seen)) = (&mut self.peer.ts_recent, header.options.timestamps) {
+            if (seen.value.wrapping_sub(*recent) as i32) > 0 {
+                *recent = seen.value;
+            }
+        }
     }
 }

@@ -179,7 +179,7 @@ fn abort_resets_where_the_peer_may_not_know() {
         let rst = solo.side.outcome(now, |c, ctx| c.abort(ctx));
         assert_eq!(rst.is_some(), !close_first, "RFC 9293, Section 3.10.5");
         assert_eq!(solo.side.state(), TcpState::Closed);
-        assert_eq!((solo.side.connection.deadline(), solo.side.connection.wants_transmit()), (None, false));
+        assert_eq!((solo.side.connection.deadline(), solo.side.connection.may_transmit()), (None, false));
         let reaction = solo.give_next(ACK, b"");
         assert!(reaction.discard.is_some() || reaction.is_silent());
     }

@@ -276,6 +276,29 @@ fn segments_in_the_syn_received_of_a_simultaneous_open_get_what_the_rfc_prescrib
     assert_eq!(answered, limit);
 }
 
+/// RFC 7323, Section 4.3, step 2: the echo is the newest TSval of the SYN.
+#[test]
+fn a_syn_that_comes_again_has_its_newer_timestamp_echoed() {
+    let stamped = |flags, tsval| {
+        let mut segment = from_peer(flags, 5000, if flags == SYN_ACK { 1001 } else { 0 }, b"");
+        segment.header.options.timestamps = Some(Timestamps { value: tsval, echo: 0 });
+        segment
+    };
+    let echo = |side: &mut Side| {
+        let sent = side.drain(NOW);
+        assert_eq!(sent.len(), 1);
+        sent[0].header.options.timestamps.map(|ts| ts.echo)
+    };
+    let mut side = started(&settings::Tcp::default());
+    side.drain(NOW);
+    for (tsval, echoed) in [(70, 70), (1070, 1070), (900, 1070), (3070, 3070)] {
+        side.input(NOW, &stamped(SYN, tsval));
+        assert_eq!((side.state(), echo(&mut side)), (TcpState::SynReceived, Some(echoed)));
+    }
+    side.input(NOW, &stamped(SYN_ACK, 7070));
+    assert_eq!((side.state(), echo(&mut side)), (TcpState::Established, Some(7070)));
+}
+
 #[test]
 fn a_simultaneous_open_that_is_not_completed_times_out() {
     let settings = settings::Tcp { syn_retries: 2, ..settings::Tcp::default() };

@@ -79,12 +79,7 @@ fn several_holes_are_repaired_in_one_round_trip_with_sack() {
         let segment = dup_ack(&solo, &blocks);
         again.extend(seqs(&solo.give(&segment).sent));
     }
-    assert_eq!(again[..3], [0, 2, 4]);
-    assert_eq!(
-        again[3..],
-        [9],
-        "with nothing else to send the last one is rescued once (RFC 6675, NextSeg rule 4)"
-    );
+    assert_eq!(again, [0, 2, 4], "nothing is rescued before the first repair is acknowledged (step 4.3)");
 }
 
 /// RFC 5681, Section 3.2; RFC 6582, Section 3.2.
@@ -217,4 +212,30 @@ fn a_window_after_an_idle_time_starts_small_again() {
     assert!(net.sides[0].connection.info().expect("open").cwnd > 10 * FULL);
     net.sides[0].write(net.now, &data);
     assert!(net.sides[0].connection.info().expect("open").cwnd <= 10 * FULL, "RFC 5681, Section 4.1");
+}
+
+/// RFC 1191, Section 6.4; RFC 5681, Section 3.2, step 4: the inflation belongs to fast recovery and ends with it.
+#[test]
+fn a_smaller_path_mtu_in_fast_recovery_leaves_no_inflated_window() {
+    for sack in [false, true] {
+        let mut solo = solo(sack);
+        solo.side.write(solo.now, &pattern(200_000));
+        solo.drain();
+        for n in 1..=9 {
+            let block = if sack { vec![(1001 + FULL, 1001 + FULL * (n + 1))] } else { vec![] };
+            let duplicate = dup_ack(&solo, &block);
+            solo.give(&duplicate);
+        }
+        let before = solo.side.connection.info().expect("open");
+        assert!(before.recovering && (sack || before.cwnd > before.ssthresh), "{before:?}");
+        solo.side.with(solo.now, |c, ctx| c.on_path_mtu(ctx, MSS / 2));
+        let after = solo.side.connection.info().expect("open");
+        assert_eq!((after.cwnd, after.ssthresh), (before.ssthresh / 2, before.ssthresh), "sack {sack}");
+        let sent: usize = solo.drain().iter().map(|segment| segment.data.len()).sum();
+        assert!(sent as u32 <= after.cwnd, "{sent} bytes at once with a window of {}", after.cwnd);
+        // Everything arrives, and recovery is over.
+        solo.ack = 1001 + solo.side.connection.info().expect("open").in_flight;
+        solo.give_next(ACK, b"");
+        assert!(!solo.side.connection.info().expect("open").recovering);
+    }
 }

@@ -217,3 +217,50 @@ fn keep_alive_is_off_unless_asked_for_and_can_be_switched() {
     solo.side.with(now, |c, ctx| c.set_options(ctx, &Options::default()));
     assert_eq!(solo.side.connection.deadline(), None);
 }
+
+/// RFC 9293, Section 3.8.3: the application may change R2 at any time.
+#[test]
+fn a_user_timeout_that_is_lowered_in_a_stall_ends_it_by_the_new_time() {
+    let timeout = |secs| Options { user_timeout: Some(Duration::from_secs(secs)), ..Options::default() };
+    for closed_window in [false, true] {
+        for (lowered_after, new, ends_after) in
+            [(Duration::from_secs(10), 20, 20), (Duration::from_secs(30), 20, 30)]
+        {
+            let mut solo = with(&timeout(600), settings::Tcp::default());
+            if closed_window {
+                solo.window = 0;
+                solo.give_next(ACK, b"");
+            }
+            solo.write(b"x");
+            let began = solo.now;
+            while solo.side.connection.deadline().is_some_and(|at| at.since(began) <= lowered_after) {
+                solo.fire();
+            }
+            solo.now = began + lowered_after;
+            solo.side.with(solo.now, |c, ctx| c.set_options(ctx, &timeout(new)));
+            while solo.side.end.is_none() {
+                solo.fire();
+            }
+            assert_eq!(solo.now.since(began), Duration::from_secs(ends_after), "closed: {closed_window}");
+        }
+    }
+}
+
+#[test]
+fn a_user_timeout_that_is_raised_in_a_stall_makes_no_early_attempt() {
+    let timeout = |secs| Options { user_timeout: Some(Duration::from_secs(secs)), ..Options::default() };
+    let mut solo = with(&timeout(4), settings::Tcp::default());
+    solo.write(b"x");
+    let began = solo.now;
+    // At 0.2, 0.6, 1.4 and 3.0 s; then the limit is nearer than the next one.
+    for _ in 0..4 {
+        solo.fire();
+    }
+    assert_eq!(solo.side.connection.deadline(), Some(began + Duration::from_secs(4)));
+    solo.side.with(solo.now, |c, ctx| c.set_options(ctx, &timeout(60)));
+    assert_eq!(solo.side.connection.deadline(), Some(solo.now + Duration::from_millis(3200)));
+    while solo.side.end.is_none() {
+        solo.fire();
+    }
+    assert_eq!(solo.now.since(began), Duration::from_secs(60));
+}

@@ -80,28 +80,30 @@ fn timestamps_that_were_agreed_are_required_and_old_ones_restart_nothing() {
     assert_eq!(ack.options.timestamps, Some(Timestamps { value: 1077, echo: 100 }));
 }
 
-/// RFC 6191, Section 2; RFC 9293, Section 3.6.1: the new number is above the old ones.
+/// RFC 6191, Section 2; RFC 9293, Section 3.6.1: the new number is above the old ones. All others are challenged (RFC 9293,
+/// Section 3.10.7.4; RFC 5961, Section 4.2).
 #[test]
 fn a_new_syn_is_taken_by_the_table_of_rfc_6191() {
+    const CHALLENGED: TimeWaitVerdict = TimeWaitVerdict::Ack { restart: false };
     let syn = |seq| segment(seq, TcpFlags::SYN);
     let plain = record(1);
     let with = TimeWaitRecord { ts_recent: Some(100), ..plain };
     // Neither, or no longer: by the sequence number, beyond the old FIN (4999).
     for record in [plain, with] {
         assert_eq!(record.on_segment(&syn(5000), 0, true), REUSE);
-        assert_eq!(record.on_segment(&syn(4999), 0, true), IGNORED);
-        assert_eq!(record.on_segment(&syn(5001u32.wrapping_sub(1 << 31)), 0, true), IGNORED);
+        assert_eq!(record.on_segment(&syn(4999), 0, true), CHALLENGED);
+        assert_eq!(record.on_segment(&syn(5001u32.wrapping_sub(1 << 31)), 0, true), CHALLENGED);
     }
     // Both: by the timestamp, and by the sequence number where that is the same.
     assert_eq!(with.on_segment(&stamped(syn(1), 101), 0, true), REUSE);
     assert_eq!(with.on_segment(&stamped(syn(5000), 100), 0, true), REUSE);
-    assert_eq!(with.on_segment(&stamped(syn(4999), 100), 0, true), IGNORED);
-    assert_eq!(with.on_segment(&stamped(syn(5000), 99), 0, true), IGNORED);
+    assert_eq!(with.on_segment(&stamped(syn(4999), 100), 0, true), CHALLENGED);
+    assert_eq!(with.on_segment(&stamped(syn(5000), 99), 0, true), CHALLENGED);
     // Only the new one.
     assert_eq!(plain.on_segment(&stamped(syn(1), 5), 0, true), REUSE);
     // We would not agree to timestamps: as if it offered none.
-    assert_eq!(with.on_segment(&stamped(syn(1), 101), 0, false), IGNORED);
-    assert_eq!(plain.on_segment(&stamped(syn(1), 5), 0, false), IGNORED);
+    assert_eq!(with.on_segment(&stamped(syn(1), 101), 0, false), CHALLENGED);
+    assert_eq!(plain.on_segment(&stamped(syn(1), 5), 0, false), CHALLENGED);
 }
 
 /// RFC 9293, Section 3.10.7.8: the time-out deletes the record.
@@ -140,6 +142,25 @@ fn at_the_limit_the_oldest_retires_and_is_counted() {
     let mut none = TimeWaitStore::new(0, LIFE);
     let _ = none.insert(record(1), Instant::ZERO);
     assert_eq!(none.len(), 1, "a limit of zero holds one");
+}
+
+/// RFC 5961, Section 7: for each record, in each second.
+#[test]
+fn answers_are_limited_for_each_record_and_come_back() {
+    let mut store = TimeWaitStore::new(10, LIFE);
+    let (a, _) = store.insert(record(1), Instant::ZERO);
+    let (b, _) = store.insert(record(2), Instant::ZERO);
+    let answered = |store: &mut TimeWaitStore, index, most, ms| {
+        (0..1000).filter(|_| store.may_answer(index, most, Instant::from_millis(ms))).count()
+    };
+    assert_eq!(answered(&mut store, a, 10, 0), 10);
+    assert_eq!(answered(&mut store, a, 10, 999), 0);
+    assert_eq!(answered(&mut store, b, 10, 999), 10, "another record has its own");
+    assert_eq!(answered(&mut store, a, 10, 1000), 10);
+    assert_eq!(answered(&mut store, a, u32::MAX, 2000), 255);
+    assert_eq!(answered(&mut store, a, 0, 3000), 0);
+    store.remove(a);
+    assert!(!store.may_answer(a, 10, Instant::from_secs(9)));
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! libFuzzer's entry to [`synward_fuzz::documents::reg`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    synward_fuzz::documents::reg(data);
+});
