@@ -58,6 +58,31 @@ fn port(settings: Settings) -> u16 {
     syn(settings).from.port()
 }
 
+/// Segments that a first window's acknowledgment in one piece releases.
+fn released(settings: Settings) -> String {
+    let mut wire = Wire::new(settings);
+    let (_, mut peer, id) = connected(&mut wire, 40_000);
+    wire.host.write(id, &[1; 60_000]).unwrap();
+    wire.settle();
+    peer.take(&wire.segments());
+    peer.send(&mut wire, ACK, &[]);
+    wire.segments().len().to_string()
+}
+
+/// The congestion window, in segments, that data finds a while after the last was acknowledged.
+fn after_idle(settings: Settings) -> String {
+    let mut wire = Wire::new(settings);
+    let (_, mut peer, id) = connected(&mut wire, 40_000);
+    wire.host.write(id, &[1; 14_600]).unwrap();
+    wire.settle();
+    peer.take(&wire.segments());
+    peer.send(&mut wire, ACK, &[]);
+    wire.run(ms(5000));
+    wire.host.write(id, &[1; 10]).unwrap();
+    let info = wire.host.info(id).unwrap();
+    (info.cwnd > 10 * info.send_mss).to_string()
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("tcp.window-scaling", nothing, [("true", "Some(7)"), ("false", "None")], |s| {
@@ -108,6 +133,8 @@ pub(crate) fn cases() -> Vec<Case> {
             wire.settle();
             wire.segments().len().to_string()
         }),
+        case("tcp.slow-start-limit", nothing, [("8", "18"), ("0", "20")], released),
+        case("tcp.slow-start-after-idle", nothing, [("true", "false"), ("false", "true")], after_idle),
         case("tcp.nagle", nothing, [("true", "1"), ("false", "2")], |s| {
             let mut wire = Wire::new(s);
             let (_, _, id) = connected(&mut wire, 40_000);
