@@ -119,7 +119,8 @@ impl Synchronized {
             Some(scoreboard) => {
                 ack.since(self.snd.una).saturating_sub(scoreboard.unsacked(self.snd.una, ack))
             }
-            None => u32::from(self.snd.dup_acks) * u32::from(self.snd.mss),
+            // More duplicates than limited transmit answers may be the network's own copies.
+            None => u32::from(self.snd.dup_acks.min(2)) * u32::from(self.snd.mss),
         }
     }
 
@@ -131,8 +132,9 @@ impl Synchronized {
         snd.dup_acks = 0;
         if snd.mode == Mode::Open {
             let srtt = snd.rtt.srtt();
-            // RFC 5681, Section 3.1 counts what was not acknowledged before; for what was known limited transmit has sent already.
-            let fresh = acked.saturating_sub(known);
+            // For what was known before limited transmit has sent already; one segment is what RFC 5681, Section 3.1 gives every ACK
+            // of something new.
+            let fresh = acked.saturating_sub(known).max(acked.min(mss));
             snd.control.on_ack(ctx.now, fresh, srtt, mss, snd.window_is_used());
             if let Some(rare) = common.rare.as_mut() {
                 // An old point would seem to lie ahead once sequence numbers have wrapped.
