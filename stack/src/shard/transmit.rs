@@ -57,8 +57,8 @@ impl Shard {
     pub(crate) fn send_from(&mut self, index: u32, most: usize) -> usize {
         let Some(slot) = self.connections.at_mut(index) else { return 0 };
         slot.queued = false;
-        let flow = *slot.connection.flow();
-        let hop = slot.hop;
+        let (flow, hop) = (*slot.connection.flow(), slot.hop);
+        let PacketOptions { traffic_class, ttl, may_fragment } = slot.connection.packet_options();
         let Some(via) = self.via(flow.remote.addr, hop, index) else {
             self.unroutable(index);
             return 0;
@@ -70,9 +70,6 @@ impl Shard {
             }
         }
         // RFC 1191, Section 3: DF, unless paths are not discovered or this one takes too little.
-        let chosen =
-            self.connections.at(index).map(|slot| slot.connection.packet_options()).unwrap_or_default();
-        let PacketOptions { traffic_class, ttl, may_fragment } = chosen;
         let ttl = ttl.unwrap_or(self.settings.ip.ttl);
         let whole = !may_fragment && self.path_mtus.dont_fragment(self.now, flow.remote.addr);
         let mut sent = 0;
