@@ -73,17 +73,7 @@ impl<D: Device> Sockets<D> {
         let phase = core::mem::replace(&mut socket.phase, Phase::Fresh);
         socket.error = None;
         socket.connect_untold = false;
-        match phase {
-            Phase::Fresh => {}
-            Phase::Listening(id) => {
-                self.table.forget_listener(id);
-                self.host.close_listener(id);
-            }
-            Phase::Connecting(id) | Phase::Connected { id, .. } => {
-                self.table.forget_connection(id);
-                self.host.abort(id);
-            }
-        }
+        self.leave(phase, |host, id| host.abort(id));
         self.turn();
         Ok(())
     }

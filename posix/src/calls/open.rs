@@ -8,6 +8,8 @@ use crate::sockets::Sockets;
 use crate::stop::fail;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use synward::buffer::Device;
+use synward::driver::Host;
+use synward::shard::ConnId;
 use synward::tcp::TcpState;
 
 /// What may be added to the type of a socket.
@@ -144,6 +146,21 @@ impl<D: Device> Sockets<D> {
         }
     }
 
+    /// Gives up what a socket in `phase` has in the stack; `end` says how a connection goes.
+    pub(super) fn leave(&mut self, phase: Phase, end: impl FnOnce(&mut Host<D>, ConnId)) {
+        match phase {
+            Phase::Fresh => {}
+            Phase::Listening(id) => {
+                self.table.forget_listener(id);
+                self.host.close_listener(id);
+            }
+            Phase::Connecting(id) | Phase::Connected { id, .. } => {
+                self.table.forget_connection(id);
+                end(&mut self.host, id);
+            }
+        }
+    }
+
     /// `close`: the descriptor is gone; the connection ends in the background as the socket's options say.
     ///
     /// # Errors
@@ -154,17 +171,7 @@ impl<D: Device> Sockets<D> {
             epoll.forget(fd);
         }
         if let Descriptor::Socket(socket) = descriptor {
-            match socket.phase {
-                Phase::Fresh => {}
-                Phase::Listening(id) => {
-                    self.table.forget_listener(id);
-                    self.host.close_listener(id);
-                }
-                Phase::Connecting(id) | Phase::Connected { id, .. } => {
-                    self.table.forget_connection(id);
-                    self.host.close(id);
-                }
-            }
+            self.leave(socket.phase, |host, id| host.close(id));
         }
         self.numbers.give_back(fd);
         self.turn();
