@@ -4,6 +4,7 @@
 use super::demux::Stores;
 use super::slot::{ConnId, Owner, Pending, Slot};
 use super::table::Entry;
+use super::timers::Armed;
 use super::{Failure, Shard, Token};
 use crate::ip::{NeighborFailure, Resolution};
 use crate::tcp::{self, CloseReason, ConnectError, Connection, Context, Options};
@@ -168,9 +169,8 @@ impl Shard {
         connection: Connection,
         owner: Owner,
     ) -> Option<crate::base::Id> {
-        let deadline = connection.deadline();
         let slot = Slot {
-            armed: deadline.unwrap_or(crate::base::Instant::FAR_FUTURE),
+            armed: Armed::NOT,
             connection,
             hop: None,
             waits_for_neighbor: false,
@@ -181,9 +181,7 @@ impl Shard {
             ended: None,
         };
         let id = self.connections.insert(slot).ok()?;
-        if let Some(deadline) = deadline {
-            self.wheel.arm(id.index, deadline);
-        }
+        self.arm(id.index);
         Some(id)
     }
 }

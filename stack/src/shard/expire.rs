@@ -5,7 +5,7 @@ use super::table::Entry;
 use super::turn::planted;
 use super::{Defect, Shard, Step, Token};
 use crate::admission::{Due, Removed};
-use crate::base::{Id, Instant};
+use crate::base::Id;
 use crate::ip::NeighborAction;
 use crate::tcp::{Context, TcpState};
 use crate::telemetry::Discard;
@@ -59,9 +59,8 @@ impl Shard {
     }
 
     fn expire_connections(&mut self, budget: &mut u32) {
-        while let Some(index) = self.wheel.poll(self.now, budget) {
+        while let Some(index) = self.next_timer(budget) {
             let Some(slot) = self.connections.at_mut(index) else { continue };
-            slot.armed = Instant::FAR_FUTURE;
             let mut context = Context {
                 now: self.now,
                 settings: &self.settings.tcp,

@@ -21,6 +21,7 @@ mod slot;
 mod snapshot;
 mod table;
 mod timed;
+mod timers;
 mod train;
 mod transmit;
 mod turn;
@@ -50,7 +51,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use table::FlowTable;
 use timed::Timed;
-use wheel::Wheel;
+use timers::Timers;
 
 /// What a host is, besides its settings.
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ pub struct Shard {
     pub(crate) connections: Slab<Slot>,
     /// Place of the connection that the last segment was for.
     pub(crate) last: u32,
-    pub(crate) wheel: Wheel,
+    pub(crate) timers: Timers,
     /// The first deadline of all parts that are [`Timed`], unless one of them was touched.
     pub(crate) parts_due_at: Instant,
     pub(crate) time_wait: Timed<TimeWaitStore>,
@@ -254,7 +255,7 @@ impl Shard {
             table: FlowTable::new(secrets.prf("table"), limits.half_open as usize),
             connections: Slab::with_limit(limits.connections as usize),
             last: 0,
-            wheel: Wheel::new(now),
+            timers: Timers::new(now),
             parts_due_at: Instant::FAR_FUTURE,
             time_wait: Timed::new(TimeWaitStore::new(limits.time_wait as usize, settings.tcp.time_wait)),
             orphans: 0,

@@ -4,7 +4,6 @@ use super::slot::{Owner, Pending};
 use super::table::Entry;
 use super::transmit::Via;
 use super::{Shard, Token};
-use crate::base::Instant;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Context, End, Events, Outcome, Reset};
 use crate::telemetry::Discard;
@@ -47,28 +46,17 @@ impl Shard {
         }
     }
 
-    /// Re-arms the timer of a connection and queues it where it may have something to send.
+    /// Arms the timer of a connection and queues it where it may have something to send.
     #[inline]
     pub(crate) fn touch(&mut self, index: u32) {
         // One that has ended owes nothing: what the application still reads from it moves no timer and sends no segment.
         let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
-        if let Some(deadline) = slot.connection.deadline().filter(|deadline| *deadline < slot.armed) {
-            slot.armed = deadline;
-            self.wheel.arm(index, deadline);
-        }
         if !slot.queued && slot.connection.may_transmit() {
             slot.queued = true;
             self.ready.push_back(index);
         }
-    }
-
-    /// Re-arms the timer of a connection that has nothing to send.
-    #[inline]
-    pub(crate) fn arm(&mut self, index: u32) {
-        let Some(slot) = self.connections.at_mut(index).filter(|slot| slot.ended.is_none()) else { return };
-        if let Some(deadline) = slot.connection.deadline().filter(|deadline| *deadline < slot.armed) {
-            slot.armed = deadline;
-            self.wheel.arm(index, deadline);
+        if self.timers.arm(index, slot) {
+            self.sort_recent_timers();
         }
     }
 
@@ -103,8 +91,7 @@ impl Shard {
         let flow = *slot.connection.flow();
         let hash = self.table.hash(&flow);
         let was_in_table = core::mem::replace(&mut slot.in_table, false);
-        slot.armed = Instant::FAR_FUTURE;
-        self.wheel.cancel(index);
+        self.disarm(index);
         let reason = match *end {
             End::TimeWait(record) => {
                 let (place, retired) = self.time_wait.insert(record, self.now);
@@ -116,11 +103,13 @@ impl Shard {
                 self.table.replace(hash, Entry::Connection(index), Entry::TimeWait(place));
                 // RFC 9293, Section 3.10.7.4: the peer's FIN is acknowledged, also where nobody holds the connection.
                 self.send_last(index);
-                self.wheel.cancel(index);
+                self.disarm(index);
                 CloseReason::Finished
             }
             End::Closed(CloseReason::Connect(error)) => {
-                slot.in_table = was_in_table;
+                if let Some(slot) = self.connections.at_mut(index) {
+                    slot.in_table = was_in_table;
+                }
                 return self.fail_connect(index, error);
             }
             End::Closed(reason) => {
@@ -154,7 +143,7 @@ impl Shard {
 
     /// Frees the place of a connection that is out of the table.
     pub(crate) fn release(&mut self, index: u32) {
-        self.wheel.cancel(index);
+        self.disarm(index);
         let Some(id) = self.connections.id_at(index) else { return };
         if let Some(mut slot) = self.connections.remove(id) {
             if let Some(neighbor) = slot.hop.filter(|_| slot.waits_for_neighbor) {

@@ -1,7 +1,8 @@
 //! One connection in the shard: the pure connection, and what the shard knows of it.
 
 use super::cell::Attached;
-use crate::base::{Id, Instant};
+use super::timers::Armed;
+use crate::base::Id;
 use crate::ip::NeighborId;
 use crate::tcp::{CloseReason, Connection};
 
@@ -33,8 +34,8 @@ pub(crate) struct Slot {
     /// In SYN-SENT, before the first SYN.
     pub(crate) waits_for_neighbor: bool,
     pub(crate) owner: Owner,
-    /// The timer on the wheel fires at this time; the far future: it is not armed.
-    pub(crate) armed: Instant,
+    /// Its timer.
+    pub(crate) armed: Armed,
     /// It stands in the transmit queue of the shard.
     pub(crate) queued: bool,
     /// Its flow is in the table (until it ended or became a TIME-WAIT record).

@@ -162,7 +162,7 @@ impl Shard {
             table: self.table.memory(),
             half_open: self.admission.state().memory,
             time_wait: self.time_wait.memory(),
-            timers: self.wheel.memory(),
+            timers: self.timers.memory(),
             neighbors: self.neighbors.memory(),
             fragments: self.reassembly.memory(),
             pool: self.pool.held(),
@@ -177,7 +177,7 @@ impl Shard {
 
     /// Timers armed, entries in the table: what must be zero when nothing is going on.
     pub fn idle_state(&self) -> (usize, usize) {
-        (self.wheel.len(), self.table.len())
+        (self.timers_armed(), self.table.len())
     }
 
     /// The driver's measure of a turn by its own clock.

@@ -131,7 +131,7 @@ impl Shard {
     /// When the next turn is owed, if nothing arrives before.
     pub fn next_deadline(&self) -> Option<Instant> {
         let parts = [
-            self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE),
+            self.timers.next_deadline(),
             self.neighbors.peek(),
             self.admission.peek(),
             self.time_wait.peek(),
@@ -150,7 +150,7 @@ impl Shard {
         if self.is_a_part_touched() {
             self.refresh_parts();
         }
-        let at = self.wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE).min(self.parts_due_at);
+        let at = self.timers.next_deadline().min(self.parts_due_at);
         let at = at.min(self.drain_deadline().unwrap_or(Instant::FAR_FUTURE));
         (at < Instant::FAR_FUTURE).then_some(at)
     }

@@ -66,6 +66,12 @@ impl Wheel {
         self.nodes.len() * PAGE * size_of::<Node>()
     }
 
+    /// The tick that a timer for `deadline` fires at: never before it.
+    #[inline]
+    pub(crate) fn tick_of(deadline: Instant) -> Instant {
+        Instant::from_nanos(deadline.as_nanos().div_ceil(TICK_NANOS).saturating_mul(TICK_NANOS))
+    }
+
     fn node(&mut self, index: u32) -> &mut Node {
         let (page, place) = (index as usize / PAGE, index as usize % PAGE);
         while self.nodes.len() <= page {
