@@ -79,7 +79,8 @@ impl Shard {
 
     /// Gives a good segment to whom it is for. Its fate is the caller's to count.
     pub(crate) fn demultiplex(&mut self, arrived: Arrived<'_>) -> Fate {
-        // Segments come in trains: the one before was often of the same connection, and its place answers without a hash.
+        // Segments come in trains and answers after questions: the one before was often of the same connection, and its place
+        // answers without a hash.
         let same = |slot: &Slot| slot.in_table && *slot.connection.flow() == arrived.flow;
         if self.connections.at(self.last).is_some_and(same) {
             return self.to_connection(self.last, arrived.header, arrived.payload);

@@ -165,7 +165,7 @@ pub struct Shard {
     pub(crate) listeners: Listeners,
     pub(crate) table: FlowTable,
     pub(crate) connections: Slab<Slot>,
-    /// Place of the connection that the last segment was for.
+    /// Place of the connection that the last segment was for or from.
     pub(crate) last: u32,
     pub(crate) timers: Timers,
     /// The first deadline of all parts that are [`Timed`], unless one of them was touched.

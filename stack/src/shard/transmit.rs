@@ -43,6 +43,8 @@ impl Shard {
         while left > 0 {
             let Some(index) = self.ready.pop_front() else { break };
             let sent = self.send_from(index, share.min(left));
+            // What comes next is often the answer.
+            self.last = index;
             left = left.saturating_sub(sent.max(1));
         }
     }
