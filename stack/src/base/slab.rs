@@ -42,7 +42,7 @@ struct Entry<T> {
 
 /// Entries of `T` in pages of 256, found by [`Id`] in O(1).
 pub struct Slab<T> {
-    pages: Vec<Box<[Entry<T>]>>,
+    pages: Vec<Box<[Entry<T>; PAGE]>>,
     free: u32,
     len: usize,
     limit: usize,
@@ -99,7 +99,10 @@ impl<T> Slab<T> {
                 next_free: if i as usize + 1 == PAGE { NIL } else { base + i + 1 },
                 value: None,
             });
-            self.pages.push(page.collect());
+            let page: Box<[Entry<T>]> = page.collect();
+            // It has PAGE entries.
+            let Ok(page) = page.try_into() else { return Err(value) };
+            self.pages.push(page);
             self.free = base;
         }
         let index = self.free;
@@ -112,12 +115,12 @@ impl<T> Slab<T> {
 
     #[inline]
     fn entry(&self, index: u32) -> Option<&Entry<T>> {
-        self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)
+        Some(&self.pages.get(index as usize / PAGE)?[index as usize % PAGE])
     }
 
     #[inline]
     fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
-        self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)
+        Some(&mut self.pages.get_mut(index as usize / PAGE)?[index as usize % PAGE])
     }
 
     /// The entry that `id` names, if it still lives.
@@ -142,6 +145,13 @@ impl<T> Slab<T> {
     #[inline]
     pub fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.entry_mut(index)?.value.as_mut()
+    }
+
+    /// The living entry at `index`, and its full id.
+    #[inline]
+    pub fn living_at_mut(&mut self, index: u32) -> Option<(Id, &mut T)> {
+        let Entry { generation, value, .. } = self.entry_mut(index)?;
+        Some((Id { index, generation: *generation }, value.as_mut()?))
     }
 
     /// The full id of the living entry at `index`.

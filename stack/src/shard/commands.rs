@@ -119,7 +119,13 @@ impl Shard {
 
     /// Tells sockets what this turn brought, and takes what applications told. Whether there is more than the budget
     /// allowed.
+    #[inline]
     pub(crate) fn take_commands(&mut self) -> bool {
+        // Driven by hand alone there are none.
+        (self.applications.is_some() || !self.due.is_empty()) && self.take_commands_of_sockets()
+    }
+
+    fn take_commands_of_sockets(&mut self) -> bool {
         self.deliver_due();
         let Some(applications) = &self.applications else { return false };
         let budget = self.settings.limits.command_budget.max(1);

@@ -117,21 +117,22 @@ impl Shard {
             match first {
                 Queued::Connection(id) => {
                     let id = *id;
-                    let slot = self.connections.get_mut(id);
-                    let (bit, more) = slot.map_or((None, false), |slot| {
-                        (slot.pending.take_one(), slot.pending != Pending::default())
-                    });
+                    let Some(slot) = self.connections.get_mut(id) else {
+                        self.events.pop_front();
+                        continue;
+                    };
+                    let bit = slot.pending.take_one();
                     // With its last event it leaves the queue, or the next one would give it a second place.
-                    if !more {
+                    if slot.pending == Pending::default() {
                         self.events.pop_front();
                     }
                     let conn = ConnId { shard: self.number, id };
                     match bit {
-                        Some(Pending::CONNECTED) => return Some(Event::Connected(conn)),
                         Some(Pending::READABLE) => return Some(Event::Readable(conn)),
                         Some(Pending::WRITABLE) => return Some(Event::Writable(conn)),
+                        Some(Pending::CONNECTED) => return Some(Event::Connected(conn)),
                         Some(_) => {
-                            if let Some(reason) = self.connections.get_mut(id).and_then(|slot| slot.ended) {
+                            if let Some(reason) = slot.ended {
                                 return Some(Event::Closed(conn, reason));
                             }
                         }
@@ -163,8 +164,7 @@ impl Shard {
 
     /// Marks `bits` of readiness for the application of the connection at `index`.
     pub(crate) fn announce(&mut self, index: u32, bits: u8) {
-        let Some(id) = self.connections.id_at(index) else { return };
-        let Some(slot) = self.connections.at_mut(index) else { return };
+        let Some((id, slot)) = self.connections.living_at_mut(index) else { return };
         if slot.pending.add(bits) {
             self.events.push_back(Queued::Connection(id));
         }

@@ -1,5 +1,6 @@
 //! After a connection did something: its events, its RST, its end, its deadline and its place among the ready.
 
+use super::events::Queued;
 use super::slot::{Owner, Pending};
 use super::table::Entry;
 use super::transmit::Via;
@@ -39,10 +40,11 @@ impl Shard {
         if events.contains(Events::WRITABLE) {
             bits |= Pending::WRITABLE;
         }
-        match self.connections.at(index).map(|slot| &slot.owner) {
-            Some(Owner::Hand) => self.announce(index, bits),
-            Some(Owner::Cell(_)) => self.publish_to_cell(index, events),
-            Some(Owner::Accept | Owner::Orphan) | None => {}
+        let Some((id, slot)) = self.connections.living_at_mut(index) else { return };
+        match slot.owner {
+            Owner::Hand if slot.pending.add(bits) => self.events.push_back(Queued::Connection(id)),
+            Owner::Cell(_) => self.publish_to_cell(index, events),
+            Owner::Hand | Owner::Accept | Owner::Orphan => {}
         }
     }
 

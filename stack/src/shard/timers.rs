@@ -88,6 +88,14 @@ impl Shard {
     /// the wheel; nothing more comes when it is used up.
     #[inline]
     pub(crate) fn next_timer(&mut self, budget: &mut u32) -> Option<u32> {
+        if self.now < self.timers.next_deadline() {
+            return None;
+        }
+        self.fire_next_timer(budget)
+    }
+
+    #[inline(never)]
+    fn fire_next_timer(&mut self, budget: &mut u32) -> Option<u32> {
         if self.timers.recent_due <= self.now {
             self.sort_recent_timers();
         }
@@ -103,6 +111,7 @@ impl Shard {
     #[inline(never)]
     pub(crate) fn sort_recent_timers(&mut self) {
         let Timers { wheel, recent, recent_due } = &mut self.timers;
+        wheel.advance(self.now);
         *recent_due = Instant::FAR_FUTURE;
         for (at, index) in recent.iter().enumerate() {
             if let Some(later) = recent.get(at + 4).and_then(|index| self.connections.at(*index)) {

@@ -178,6 +178,14 @@ impl Wheel {
         (self.armed > 0).then(|| Instant::from_nanos(self.begins.saturating_mul(TICK_NANOS)))
     }
 
+    /// Moves the hand where nothing stands before `now`: what is armed next is placed by its distance from there.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        let target = now.as_nanos() / TICK_NANOS;
+        if self.due == NIL && self.begins > target {
+            self.tick = self.tick.max(target);
+        }
+    }
+
     /// The next owner whose timer fires; its timer is then off the wheel. `work` is decreased by one for every timer that
     /// fires or moves a level down; nothing more comes when it is used up.
     pub(crate) fn poll(&mut self, now: Instant, work: &mut u32) -> Option<u32> {
@@ -193,7 +201,7 @@ impl Wheel {
                 return Some(index);
             }
             if self.begins > target {
-                self.tick = self.tick.max(target);
+                self.advance(now);
                 return None;
             }
             let next = self.next_slot();
