@@ -115,16 +115,6 @@ const fn halves(word: u64) -> u64 {
     (word >> 32) + (word & 0xffff_ffff)
 }
 
-/// The native sum of at most 7 bytes at an even offset.
-#[inline]
-fn tail(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    for (place, byte) in word.iter_mut().zip(bytes) {
-        *place = *byte;
-    }
-    halves(u64::from_ne_bytes(word))
-}
-
 /// [`sum`] without special instructions: short inputs everywhere, all inputs where there is no vector code. The lanes
 /// are what a compiler turns into vectors.
 #[inline]
@@ -152,8 +142,12 @@ pub(super) fn sum_words(bytes: &[u8]) -> u32 {
         total += u64::from(u32::from_ne_bytes(*word));
         rest = after;
     }
-    if !rest.is_empty() {
-        total += tail(rest);
+    if let Some((word, after)) = rest.split_first_chunk::<2>() {
+        total += u64::from(u16::from_ne_bytes(*word));
+        rest = after;
+    }
+    if let [last] = rest {
+        total += u64::from(u16::from_ne_bytes([*last, 0]));
     }
     from_native(total)
 }
@@ -161,6 +155,10 @@ pub(super) fn sum_words(bytes: &[u8]) -> u32 {
 /// As [`sum_words`], with a copy. `dst` and `src` are equally long.
 #[inline]
 pub(super) fn copy_and_sum_words(dst: &mut [u8], src: &[u8]) -> u32 {
+    if src.len() < 64 {
+        dst.copy_from_slice(src);
+        return sum_words(src);
+    }
     let mut lanes = [0_u64; 8];
     let (mut to, mut from) = (dst.chunks_exact_mut(64), src.chunks_exact(64));
     for (place, chunk) in to.by_ref().zip(from.by_ref()) {
