@@ -6,7 +6,6 @@ use crate::base::{Id, Slab};
 use crate::sync::{ListenerShard, WakeList};
 use crate::tcp::Options;
 use crate::wire::{Addr, Endpoint};
-use std::collections::BTreeMap;
 
 /// Names a listener of a stack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,50 +79,52 @@ impl Listener {
 /// All listeners of a shard.
 pub(crate) struct Listeners {
     slab: Slab<Listener>,
-    /// By port first: an unspecified address listens on all of ours.
-    by_port: BTreeMap<(u16, Addr), Id>,
+    /// In the order of ports, then of addresses: looked up at every SYN, changed hardly ever. An unspecified address
+    /// listens on all of ours.
+    by_port: Vec<(u16, Addr, Id)>,
 }
 
 impl Listeners {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { slab: Slab::with_limit(limit as usize), by_port: BTreeMap::new() }
+        Self { slab: Slab::with_limit(limit as usize), by_port: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, listener: Listener) -> Result<Id, ListenError> {
         let local = listener.local;
-        if self.conflict(local) {
-            return Err(ListenError::InUse(local));
-        }
+        let Err(place) = self.place(local) else { return Err(ListenError::InUse(local)) };
         let limit = self.slab.limit() as u32;
         let id = self.slab.insert(listener).map_err(|_| ListenError::Limit(limit))?;
-        self.by_port.insert((local.port, local.addr), id);
+        self.by_port.insert(place, (local.port, local.addr, id));
         Ok(id)
     }
 
-    /// Whether a listener on `local` would take segments of another one.
-    pub(crate) fn conflict(&self, local: Endpoint) -> bool {
-        self.by_port.contains_key(&(local.port, local.addr))
+    /// Where the listener on exactly `local` stands, or would stand.
+    #[inline]
+    fn place(&self, local: Endpoint) -> Result<usize, usize> {
+        self.by_port.binary_search_by_key(&(local.port, local.addr), |(port, addr, _)| (*port, *addr))
     }
 
     /// Whether any listener has `port`.
+    #[inline]
     pub(crate) fn has_port(&self, port: u16) -> bool {
-        let mut range = self.by_port.range((port, Addr::LOWEST)..);
-        range.next().is_some_and(|((found, _), _)| *found == port)
+        let first = self.by_port.partition_point(|(other, ..)| *other < port);
+        self.by_port.get(first).is_some_and(|(found, ..)| *found == port)
     }
 
     pub(crate) fn remove(&mut self, id: Id) -> Option<Listener> {
         let listener = self.slab.remove(id)?;
-        self.by_port.remove(&(listener.local.port, listener.local.addr));
+        if let Ok(place) = self.place(listener.local) {
+            self.by_port.remove(place);
+        }
         Some(listener)
     }
 
     /// The listener for a SYN to `local`: one on exactly this address before one on all.
     #[inline]
     pub(crate) fn find(&self, local: Endpoint) -> Option<Id> {
-        self.by_port
-            .get(&(local.port, local.addr))
-            .or_else(|| self.by_port.get(&(local.port, Addr::UNSPECIFIED_V4)))
-            .copied()
+        let exact = self.place(local);
+        let place = exact.or_else(|_| self.place(Endpoint { addr: Addr::UNSPECIFIED_V4, ..local })).ok()?;
+        self.by_port.get(place).map(|(.., id)| *id)
     }
 
     pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut Listener> {
