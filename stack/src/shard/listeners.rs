@@ -98,8 +98,16 @@ impl Listeners {
         Ok(id)
     }
 
-    /// Where the listener on exactly `local` stands, or would stand.
+    /// The listeners on `port`, in the order of their addresses. Ports alone are compared: that is cheap.
     #[inline]
+    fn on_port(&self, port: u16) -> &[(u16, Addr, Id)] {
+        let first = self.by_port.partition_point(|(own, ..)| *own < port);
+        let (_, rest) = self.by_port.split_at_checked(first).unwrap_or_default();
+        let len = rest.partition_point(|(own, ..)| *own == port);
+        rest.get(..len).unwrap_or_default()
+    }
+
+    /// Where the listener on exactly `local` stands, or would stand.
     fn place(&self, local: Endpoint) -> Result<usize, usize> {
         self.by_port.binary_search_by_key(&(local.port, local.addr), |(port, addr, _)| (*port, *addr))
     }
@@ -107,8 +115,7 @@ impl Listeners {
     /// Whether any listener has `port`.
     #[inline]
     pub(crate) fn has_port(&self, port: u16) -> bool {
-        let first = self.by_port.partition_point(|(other, ..)| *other < port);
-        self.by_port.get(first).is_some_and(|(found, ..)| *found == port)
+        !self.on_port(port).is_empty()
     }
 
     pub(crate) fn remove(&mut self, id: Id) -> Option<Listener> {
@@ -122,9 +129,13 @@ impl Listeners {
     /// The listener for a SYN to `local`: one on exactly this address before one on all.
     #[inline]
     pub(crate) fn find(&self, local: Endpoint) -> Option<Id> {
-        let exact = self.place(local);
-        let place = exact.or_else(|_| self.place(Endpoint { addr: Addr::UNSPECIFIED_V4, ..local })).ok()?;
-        self.by_port.get(place).map(|(.., id)| *id)
+        let on_port = match self.on_port(local.port) {
+            [(_, own, id)] => return (*own == local.addr || *own == Addr::UNSPECIFIED_V4).then_some(*id),
+            several => several,
+        };
+        let on = |addr: Addr| on_port.binary_search_by(|(_, own, _)| own.cmp(&addr));
+        let place = on(local.addr).or_else(|_| on(Addr::UNSPECIFIED_V4)).ok()?;
+        on_port.get(place).map(|(.., id)| *id)
     }
 
     pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut Listener> {
