@@ -65,7 +65,7 @@ pub(super) struct Carried {
 
 impl Carried {
     fn encode(self) -> u8 {
-        let above = MSS.iter().take_while(|mss| **mss <= self.mss).count();
+        let above = MSS.partition_point(|mss| *mss <= self.mss);
         let index = above.saturating_sub(1) as u8;
         self.scale.unwrap_or(NO_SCALE) << 4 | index << 1 | u8::from(self.sack)
     }

@@ -114,7 +114,7 @@ impl Rng {
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
-        self.prf.strong(&self.counter.to_le_bytes())
+        self.prf.strong_words(&[self.counter])
     }
 
     /// The next 32 bits.

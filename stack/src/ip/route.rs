@@ -6,7 +6,6 @@ use super::redirect::Redirects;
 use crate::base::Instant;
 use crate::settings;
 use crate::wire::Addr;
-use std::collections::BTreeMap;
 
 /// Where a route leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,12 +134,35 @@ impl Entry {
     }
 }
 
-/// The routing table: one ordered map for each prefix length that occurs, longest first, so a look-up takes at most as
-/// many probes as there are lengths. Routes are configured locally; only redirects grow by what others send.
+/// The networks of one prefix length, in the order of their bits: looked up at every connect and SYN, changed hardly ever.
+#[derive(Debug)]
+struct Length {
+    width: u8,
+    mask: u128,
+    /// The routes to one network are ordered by metric; there is at least one.
+    networks: Vec<(u128, Vec<Entry>)>,
+}
+
+impl Length {
+    #[inline]
+    fn place(&self, network: u128) -> Result<usize, usize> {
+        self.networks.binary_search_by_key(&network, |(network, _)| *network)
+    }
+
+    /// The routes to the network of this length that the address lies in.
+    #[inline]
+    fn routes_to(&self, addr: u128) -> Option<&[Entry]> {
+        let place = self.place(addr & self.mask).ok()?;
+        self.networks.get(place).map(|(_, routes)| routes.as_slice())
+    }
+}
+
+/// The routing table: one sorted list for each prefix length that occurs, longest first, so a look-up takes at most as
+/// many searches as there are lengths. Routes are configured locally; only redirects grow by what others send.
 #[derive(Debug)]
 pub struct Routes {
-    /// Longest first. The routes to one prefix are ordered by metric.
-    lengths: Vec<(u8, BTreeMap<u128, Vec<Entry>>)>,
+    /// Longest first.
+    lengths: Vec<Length>,
     redirects: Redirects,
 }
 
@@ -184,14 +206,23 @@ impl Routes {
         }
         let entry = Entry { route, source, mtu: mtu.unwrap_or(interface.mtu()) };
         let width = prefix.width();
-        let place = match self.lengths.binary_search_by(|(w, _)| width.cmp(w)) {
+        let place = match self.lengths.binary_search_by(|length| width.cmp(&length.width)) {
             Ok(place) => place,
             Err(place) => {
-                self.lengths.insert(place, (width, BTreeMap::new()));
+                self.lengths.insert(place, Length { width, mask: mask(width), networks: Vec::new() });
                 place
             }
         };
-        let same = self.lengths[place].1.entry(bits(prefix.network())).or_default();
+        let length = &mut self.lengths[place];
+        let network = bits(prefix.network());
+        let place = match length.place(network) {
+            Ok(place) => place,
+            Err(place) => {
+                length.networks.insert(place, (network, Vec::new()));
+                place
+            }
+        };
+        let same = &mut length.networks[place].1;
         match same.binary_search_by_key(&metric, |e| e.route.metric) {
             Ok(_) => Err(RouteError::Exists { prefix, metric }),
             Err(place) => {
@@ -222,17 +253,17 @@ impl Routes {
     /// [`RouteError::Unknown`].
     pub fn remove(&mut self, prefix: Prefix, metric: u32) -> Result<Route, RouteError> {
         let unknown = RouteError::Unknown { prefix, metric };
-        let length = self.lengths.iter().position(|(width, _)| *width == prefix.width()).ok_or(unknown)?;
-        let (_, map) = &mut self.lengths[length];
-        let key = bits(prefix.network());
-        let same = map.get_mut(&key).ok_or(unknown)?;
+        let at = self.lengths.iter().position(|length| length.width == prefix.width()).ok_or(unknown)?;
+        let length = &mut self.lengths[at];
+        let network = length.place(bits(prefix.network())).map_err(|_| unknown)?;
+        let same = &mut length.networks[network].1;
         let place = same.iter().position(|e| e.route.metric == metric).ok_or(unknown)?;
         let gone = same.remove(place);
         if same.is_empty() {
-            map.remove(&key);
+            length.networks.remove(network);
         }
-        if map.is_empty() {
-            self.lengths.remove(length);
+        if length.networks.is_empty() {
+            self.lengths.remove(at);
         }
         Ok(gone.route)
     }
@@ -257,8 +288,8 @@ impl Routes {
     #[inline]
     fn configured(&self, addr: Addr, avoid: Option<Addr>) -> Option<Hop> {
         let all = bits(addr);
-        for (width, map) in &self.lengths {
-            let Some(same) = map.get(&(all & mask(*width))) else { continue };
+        for length in &self.lengths {
+            let Some(same) = length.routes_to(all) else { continue };
             // The longest prefix decides, also where it leads nowhere.
             return same.iter().filter_map(|e| e.hop(addr)).find(|hop| Some(hop.next_hop) != avoid);
         }
@@ -303,7 +334,8 @@ impl Routes {
 
     /// All configured routes, longest prefix first.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.lengths.iter().flat_map(|(_, map)| map.values().flatten()).map(|entry| &entry.route)
+        let networks = self.lengths.iter().flat_map(|length| &length.networks);
+        networks.flat_map(|(_, routes)| routes).map(|entry| &entry.route)
     }
 
     /// Host routes learned from redirects: destination, gateway, and when each is forgotten.

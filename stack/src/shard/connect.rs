@@ -3,10 +3,10 @@
 
 use super::demux::Stores;
 use super::slot::{ConnId, Owner, Pending, Slot};
-use super::table::Entry;
+use super::table::{Entry, FlowHash};
 use super::timers::Armed;
 use super::{Failure, Shard, Token};
-use crate::ip::{NeighborFailure, Resolution};
+use crate::ip::{Hop, NeighborFailure, Resolution};
 use crate::tcp::{self, CloseReason, ConnectError, Connection, Context, Options};
 use crate::wire::{Addr, Endpoint, FlowKey};
 use core::time::Duration;
@@ -38,19 +38,18 @@ impl Shard {
             return Err(ConnectError::NotAPort { to: remote });
         }
         self.interface.check_remote(remote.addr).map_err(|_| ConnectError::NotAHost { to: remote.addr })?;
+        let hop = self.routes.lookup(remote.addr);
         let source = match local.map(Endpoint::from).filter(|local| local.addr != Addr::UNSPECIFIED_V4) {
             Some(local) if self.interface.is_ours(local.addr) => local.addr,
             Some(local) => return Err(ConnectError::NotOurs { local: local.addr }),
             None if self.interface.is_ours(remote.addr) => remote.addr,
-            None => self.routes.lookup(remote.addr).ok_or(ConnectError::NoRoute { to: remote.addr })?.source,
+            None => hop.ok_or(ConnectError::NoRoute { to: remote.addr })?.source,
         };
         let fixed_port = local.map(|local| local.port()).filter(|port| *port != 0);
-        let port = self.choose_port(source, remote, fixed_port)?;
-        let flow = FlowKey { local: Endpoint { addr: source, port }, remote };
-        let hash = self.table.hash(&flow);
+        let (flow, hash) = self.choose_flow(source, remote, fixed_port)?;
         let iss = tcp::isn::isn(&self.prfs.isn, &flow, self.now);
         let ts_offset = tcp::timestamps::offset(&self.prfs.timestamps, source, remote.addr);
-        let our_mss = options.announced_mss(self.mss_to(remote.addr));
+        let our_mss = options.announced_mss(self.mss_over(remote.addr, hop.as_ref()));
         let connection =
             Connection::connect(flow, iss, ts_offset, our_mss, options, &self.settings.tcp, self.now);
         // The entry and its deadline exist before the SYN does, so that nothing that follows can wait for ever.
@@ -59,7 +58,7 @@ impl Shard {
             .ok_or(ConnectError::TooManyConnections { limit: self.settings.limits.connections })?;
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
         self.table.insert(hash, Entry::Connection(id.index), &keys);
-        if let Err(error) = self.begin_handshake(id.index) {
+        if let Err(error) = self.begin_handshake(id.index, remote.addr, hop) {
             self.discard_connection(id.index);
             return Err(error);
         }
@@ -71,42 +70,44 @@ impl Shard {
         connect_bound(&self.settings)
     }
 
-    fn choose_port(
+    /// The flow to `remote` from a free port, or from the fixed one, with its hash.
+    fn choose_flow(
         &mut self,
         source: Addr,
         remote: Endpoint,
         fixed: Option<u16>,
-    ) -> Result<u16, ConnectError> {
+    ) -> Result<(FlowKey, FlowHash), ConnectError> {
         let keys = Stores::of(&self.connections, &self.admission, &self.time_wait);
         let (table, listeners) = (&self.table, &self.listeners);
-        let is_free = |port: u16| {
+        let free = |port: u16| {
             let flow = FlowKey { local: Endpoint { addr: source, port }, remote };
             // From an endpoint to itself nothing is delivered (see `receive_tcp`): such a connect would only wait for its end.
-            flow.local != remote
-                && !listeners.has_port(port)
-                && table.find(table.hash(&flow), &flow, &keys).is_none()
+            if flow.local == remote || listeners.has_port(port) {
+                return None;
+            }
+            let hash = table.hash(&flow);
+            table.find(hash, &flow, &keys).is_none().then_some((flow, hash))
         };
         match fixed {
-            Some(port) if is_free(port) => Ok(port),
-            Some(port) => Err(ConnectError::AddressInUse { local: Endpoint { addr: source, port } }),
+            Some(port) => {
+                free(port).ok_or(ConnectError::AddressInUse { local: Endpoint { addr: source, port } })
+            }
             None => {
                 let (low, high) = (self.settings.tcp.port_low, self.settings.tcp.port_high);
-                tcp::ports::choose(&self.prfs.ports, &mut self.rng, source, remote, low, high, is_free)
+                tcp::ports::search(&self.prfs.ports, &mut self.rng, source, remote, low, high, free)
                     .map_err(|_| ConnectError::PortsExhausted { to: remote })
             }
         }
     }
 
-    /// Sends the SYN now, or makes the connection wait for its neighbour.
-    fn begin_handshake(&mut self, index: u32) -> Result<(), ConnectError> {
-        let Some(slot) = self.connections.at(index) else { return Ok(()) };
-        let remote = slot.connection.flow().remote;
-        if self.interface.is_ours(remote.addr) {
+    /// Sends the SYN to `remote` now, or makes the connection wait for its neighbour.
+    fn begin_handshake(&mut self, index: u32, remote: Addr, hop: Option<Hop>) -> Result<(), ConnectError> {
+        if self.interface.is_ours(remote) {
             self.start_handshake(index);
             return Ok(());
         }
-        let hop = self.routes.lookup(remote.addr).ok_or(ConnectError::NoRoute { to: remote.addr })?;
-        match self.neighbors.resolve(self.now, hop.next_hop) {
+        let hop = hop.ok_or(ConnectError::NoRoute { to: remote })?;
+        match self.neighbor(hop.next_hop) {
             Resolution::Ready { id, .. } => {
                 if let Some(slot) = self.connections.at_mut(index) {
                     slot.hop = Some(id);
@@ -127,6 +128,14 @@ impl Shard {
             }
             Resolution::Failed(failure) => Err(neighbor_silent(hop.next_hop, &failure)),
             Resolution::Full => Err(self.neighbor_limit(hop.next_hop)),
+        }
+    }
+
+    /// Asks for a neighbour. One that is known and in use has no deadline that this moves.
+    pub(crate) fn neighbor(&mut self, addr: Addr) -> Resolution {
+        match self.neighbors.untimed().known(self.now, addr) {
+            Some((id, mac)) => Resolution::Ready { id, mac },
+            None => self.neighbors.resolve(self.now, addr),
         }
     }
 

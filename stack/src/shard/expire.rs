@@ -19,7 +19,10 @@ impl Shard {
             planted();
         }
         // Most turns find nothing due in any part.
-        let parts = self.now >= self.parts_due_at || self.is_a_part_touched();
+        if self.is_a_part_touched() {
+            self.refresh_parts();
+        }
+        let parts = self.now >= self.parts_due_at;
         if parts {
             self.expire_first_parts(&mut budget);
         }

@@ -6,7 +6,6 @@ use crate::base::{Id, Slab};
 use crate::sync::{ListenerShard, WakeList};
 use crate::tcp::Options;
 use crate::wire::{Addr, Endpoint};
-use std::collections::BTreeMap;
 
 /// Names a listener of a stack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,50 +79,63 @@ impl Listener {
 /// All listeners of a shard.
 pub(crate) struct Listeners {
     slab: Slab<Listener>,
-    /// By port first: an unspecified address listens on all of ours.
-    by_port: BTreeMap<(u16, Addr), Id>,
+    /// In the order of ports, then of addresses: looked up at every SYN, changed hardly ever. An unspecified address
+    /// listens on all of ours.
+    by_port: Vec<(u16, Addr, Id)>,
 }
 
 impl Listeners {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { slab: Slab::with_limit(limit as usize), by_port: BTreeMap::new() }
+        Self { slab: Slab::with_limit(limit as usize), by_port: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, listener: Listener) -> Result<Id, ListenError> {
         let local = listener.local;
-        if self.conflict(local) {
-            return Err(ListenError::InUse(local));
-        }
+        let Err(place) = self.place(local) else { return Err(ListenError::InUse(local)) };
         let limit = self.slab.limit() as u32;
         let id = self.slab.insert(listener).map_err(|_| ListenError::Limit(limit))?;
-        self.by_port.insert((local.port, local.addr), id);
+        self.by_port.insert(place, (local.port, local.addr, id));
         Ok(id)
     }
 
-    /// Whether a listener on `local` would take segments of another one.
-    pub(crate) fn conflict(&self, local: Endpoint) -> bool {
-        self.by_port.contains_key(&(local.port, local.addr))
+    /// The listeners on `port`, in the order of their addresses. Ports alone are compared: that is cheap.
+    #[inline]
+    fn on_port(&self, port: u16) -> &[(u16, Addr, Id)] {
+        let first = self.by_port.partition_point(|(own, ..)| *own < port);
+        let (_, rest) = self.by_port.split_at_checked(first).unwrap_or_default();
+        let len = rest.partition_point(|(own, ..)| *own == port);
+        rest.get(..len).unwrap_or_default()
+    }
+
+    /// Where the listener on exactly `local` stands, or would stand.
+    fn place(&self, local: Endpoint) -> Result<usize, usize> {
+        self.by_port.binary_search_by_key(&(local.port, local.addr), |(port, addr, _)| (*port, *addr))
     }
 
     /// Whether any listener has `port`.
+    #[inline]
     pub(crate) fn has_port(&self, port: u16) -> bool {
-        let mut range = self.by_port.range((port, Addr::LOWEST)..);
-        range.next().is_some_and(|((found, _), _)| *found == port)
+        !self.on_port(port).is_empty()
     }
 
     pub(crate) fn remove(&mut self, id: Id) -> Option<Listener> {
         let listener = self.slab.remove(id)?;
-        self.by_port.remove(&(listener.local.port, listener.local.addr));
+        if let Ok(place) = self.place(listener.local) {
+            self.by_port.remove(place);
+        }
         Some(listener)
     }
 
     /// The listener for a SYN to `local`: one on exactly this address before one on all.
     #[inline]
     pub(crate) fn find(&self, local: Endpoint) -> Option<Id> {
-        self.by_port
-            .get(&(local.port, local.addr))
-            .or_else(|| self.by_port.get(&(local.port, Addr::UNSPECIFIED_V4)))
-            .copied()
+        let on_port = match self.on_port(local.port) {
+            [(_, own, id)] => return (*own == local.addr || *own == Addr::UNSPECIFIED_V4).then_some(*id),
+            several => several,
+        };
+        let on = |addr: Addr| on_port.binary_search_by(|(_, own, _)| own.cmp(&addr));
+        let place = on(local.addr).or_else(|_| on(Addr::UNSPECIFIED_V4)).ok()?;
+        on_port.get(place).map(|(.., id)| *id)
     }
 
     pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut Listener> {

@@ -300,7 +300,12 @@ impl Shard {
 
     /// Largest segment that we take from and send to `remote` at first: the link's MTU less the headers.
     pub(crate) fn mss_to(&self, remote: Addr) -> u16 {
-        let learned = self.routes.lookup(remote).map(|hop| self.path_mtus.lookup(self.now, remote, &hop).mtu);
+        self.mss_over(remote, self.routes.lookup(remote).as_ref())
+    }
+
+    /// As [`Shard::mss_to`], where the first hop is known.
+    pub(crate) fn mss_over(&self, remote: Addr, hop: Option<&ip::Hop>) -> u16 {
+        let learned = hop.map(|hop| self.path_mtus.lookup(self.now, remote, hop).mtu);
         // To ourselves, and where no route is left: the link's.
         let mtu = learned.unwrap_or(self.interface.mtu());
         let mss = mtu.saturating_sub(40);

@@ -123,7 +123,7 @@ impl Shard {
             return Ok(Via::Loop);
         }
         let hop = self.routes.lookup(to).ok_or(PingError::NoRoute(to))?;
-        match self.neighbors.resolve(self.now, hop.next_hop) {
+        match self.neighbor(hop.next_hop) {
             Resolution::Ready { mac, .. } => Ok(Via::Station(mac)),
             Resolution::Pending(id) => Ok(Via::Pending(id)),
             Resolution::Failed(failure) => Err(PingError::NeighborSilent {

@@ -140,10 +140,7 @@ impl FlowTable {
 
 #[inline]
 fn hash_of(prf: &Prf, key: &FlowKey) -> u64 {
-    match key.hash_words() {
-        ([first, second, ..], 2) => prf.fast_words(&[first, second]),
-        (words, _) => prf.fast_words(&words),
-    }
+    key.hashed(|words| prf.fast_words(words))
 }
 
 #[cfg(test)]

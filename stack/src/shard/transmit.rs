@@ -163,7 +163,7 @@ impl Shard {
             return Some((Via::Loop, None));
         }
         let hop = self.routes.lookup(remote)?;
-        match self.neighbors.resolve(self.now, hop.next_hop) {
+        match self.neighbor(hop.next_hop) {
             Resolution::Ready { id, mac } => Some((Via::Station(mac), Some(id))),
             Resolution::Pending(id) => Some((Via::Pending(id), Some(id))),
             Resolution::Failed(_) | Resolution::Full => None,

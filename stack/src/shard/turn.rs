@@ -167,7 +167,7 @@ impl Shard {
             | self.reassembly.is_touched()
     }
 
-    fn refresh_parts(&mut self) {
+    pub(super) fn refresh_parts(&mut self) {
         let mut at = self.neighbors.refresh();
         at = at.min(self.admission.refresh());
         at = at.min(self.time_wait.refresh());

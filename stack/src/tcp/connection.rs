@@ -113,8 +113,12 @@ impl Synchronized {
         } else if let Some(micros) = handshake.rtt_us {
             rtt.sample(core::time::Duration::from_micros(u64::from(micros)), settings);
         }
-        let full = peer.mss.min(our_mss).max(MIN_MSS);
-        let mut snd = Snd {
+        let mut flags = Flags::default();
+        flags.set(Flags::SACK, peer.sack);
+        flags.set(Flags::TIMESTAMPS, peer.ts_recent.is_some());
+        // RFC 6691: what options take comes off the payload, never off the MSS that is announced.
+        let mss = peer.mss.min(our_mss).max(MIN_MSS) - flags.option_bytes();
+        let snd = Snd {
             una: iss + 1,
             nxt: iss + 1,
             wnd: handshake.peer_window,
@@ -124,24 +128,19 @@ impl Synchronized {
             timed_at: 0,
             queue,
             rtt,
-            control: Control::new(settings, u32::from(full), handshake.retransmitted),
-            mss: full,
+            control: Control::new(settings, u32::from(mss), handshake.retransmitted),
+            mss,
             scale: peer.window_scale.unwrap_or(0),
             dup_acks: 0,
             dup_threshold: settings.dup_ack_threshold.clamp(1, 255) as u8,
             retries: 0,
             mode: Mode::Open,
             fin: Fin::No,
-            flags: Flags::default(),
+            flags,
             progress_at: Stamp::new(now),
             timer: Timer::Off,
             state: TcpState::Established,
         };
-        snd.flags.set(Flags::SACK, peer.sack);
-        snd.flags.set(Flags::TIMESTAMPS, peer.ts_recent.is_some());
-        // RFC 6691: what options take comes off the payload, never off the MSS that is announced.
-        snd.mss = full - snd.option_bytes();
-        snd.control = Control::new(settings, u32::from(snd.mss), handshake.retransmitted);
         let scale = if peer.window_scale.is_some() { handshake.our_window_scale.min(14) } else { 0 };
         let rcv = Rcv {
             nxt: irs + 1,

@@ -161,7 +161,7 @@ impl Synchronized {
     /// Section 6.4): the threshold stays, and the window goes down by no more than the ratio of the sizes.
     fn lower_mss(&mut self, common: &mut Common, ctx: &Context<'_>, path_mss: u16) {
         let old = self.snd.mss;
-        let new = path_mss.saturating_sub(self.snd.option_bytes()).max(MIN_MSS / 2);
+        let new = path_mss.saturating_sub(self.snd.flags.option_bytes()).max(MIN_MSS / 2);
         if new >= old {
             return;
         }

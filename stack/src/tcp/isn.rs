@@ -9,8 +9,7 @@ const TICK_NANOS: u64 = 4_000;
 /// The initial sequence number of `flow` at `now`: ISN = M + F(flow, secret) (RFC 6528, Section 3). M lets an incarnation
 /// of the same flow start beyond the one before it; F keeps whoever is not on the path from learning anything.
 pub fn isn(prf: &Prf, flow: &FlowKey, now: Instant) -> SeqNum {
-    let (input, len) = flow.hash_input();
-    let hashed = prf.strong(input.get(..len).unwrap_or(&input)) as u32;
+    let hashed = flow.hashed(|words| prf.strong_words(words)) as u32;
     SeqNum(hashed) + (now.as_nanos() / TICK_NANOS) as u32
 }
 

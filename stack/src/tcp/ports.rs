@@ -1,18 +1,7 @@
 //! Ephemeral ports (RFC 6056): a random start, then at most one pass over the range.
 
 use crate::base::{Prf, Rng};
-use crate::wire::{Addr, Endpoint};
-
-/// A local port that was free for its remote endpoint when the search asked. Only [`search`] makes one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PortIsFree(u16);
-
-impl PortIsFree {
-    /// The port.
-    pub const fn port(self) -> u16 {
-        self.0
-    }
-}
+use crate::wire::{Addr, Endpoint, FlowKey};
 
 /// Every port of the range was in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,52 +17,35 @@ pub struct PortsExhausted {
     pub tries: u32,
 }
 
-/// A free port of `low..=high` for a connection from `local` to `remote`.
+/// A free port of `low..=high` for a connection from `local` to `remote`: what `free` gives of the first one for which it
+/// gives anything.
 ///
 /// # Errors
 /// [`PortsExhausted`] after each port of the range was asked for once (at once, where the range is empty).
-pub fn search(
+pub fn search<T>(
     prf: &Prf,
     rng: &mut Rng,
     local: Addr,
     remote: Endpoint,
     low: u16,
     high: u16,
-    mut is_free: impl FnMut(u16) -> bool,
-) -> Result<PortIsFree, PortsExhausted> {
+    mut free: impl FnMut(u16) -> Option<T>,
+) -> Result<T, PortsExhausted> {
     let count = (u32::from(high) + 1).saturating_sub(u32::from(low));
     // RFC 6056, Section 3.3.3: the keyed hash gives every destination its own start, so that one destination learns
     // nothing of the ports used towards another. The place of the algorithm's counter is taken by a random number
     // (Section 3.3.1), which needs no state that a destination could make grow or read.
-    let mut input = [0; 34];
-    input[..16].copy_from_slice(local.octets());
-    input[16..32].copy_from_slice(remote.addr.octets());
-    input[32..].copy_from_slice(&remote.port.to_be_bytes());
-    let start = prf.strong(&input).wrapping_add(rng.next_u64()) % u64::from(count.max(1));
+    let towards = FlowKey { local: Endpoint { addr: local, port: 0 }, remote };
+    let hashed = towards.hashed(|words| prf.strong_words(words));
+    let start = hashed.wrapping_add(rng.next_u64()) % u64::from(count.max(1));
     for step in 0..count {
         let port = u32::from(low) + (start as u32 + step) % count;
         let Ok(port) = u16::try_from(port) else { continue };
-        if is_free(port) {
-            return Ok(PortIsFree(port));
+        if let Some(found) = free(port) {
+            return Ok(found);
         }
     }
     Err(PortsExhausted { remote, low, high, tries: count })
-}
-
-/// As [`search`], and gives the bare number.
-///
-/// # Errors
-/// As [`search`].
-pub fn choose(
-    prf: &Prf,
-    rng: &mut Rng,
-    local: Addr,
-    remote: Endpoint,
-    low: u16,
-    high: u16,
-    is_free: impl FnMut(u16) -> bool,
-) -> Result<u16, PortsExhausted> {
-    search(prf, rng, local, remote, low, high, is_free).map(PortIsFree::port)
 }
 
 #[cfg(test)]
@@ -87,10 +59,16 @@ mod tests {
         Endpoint { addr: Addr::v4(Ipv4Addr::new(10, 0, 0, 2)), port: 80 }
     }
 
-    fn run(seed: u64, low: u16, high: u16, is_free: impl FnMut(u16) -> bool) -> Result<u16, PortsExhausted> {
+    fn run(
+        seed: u64,
+        low: u16,
+        high: u16,
+        mut is_free: impl FnMut(u16) -> bool,
+    ) -> Result<u16, PortsExhausted> {
         let secrets = Secrets::from_test_seed(seed);
         let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
-        choose(&secrets.prf("ports"), &mut secrets.rng("ports"), local, remote(), low, high, is_free)
+        let free = |port| is_free(port).then_some(port);
+        search(&secrets.prf("ports"), &mut secrets.rng("ports"), local, remote(), low, high, free)
     }
 
     #[test]
@@ -128,8 +106,7 @@ mod tests {
         let secrets = Secrets::from_test_seed(3);
         let (prf, mut rng) = (secrets.prf("ports"), secrets.rng("ports"));
         let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
-        let mut draw =
-            || search(&prf, &mut rng, local, remote(), 32_768, 60_999, |_| true).map(PortIsFree::port);
+        let mut draw = || search(&prf, &mut rng, local, remote(), 32_768, 60_999, Some);
         let ports: BTreeSet<u16> = (0..200).map(|_| draw().unwrap()).collect();
         assert!(ports.len() > 190);
         let quarter = |n: u16| ports.iter().filter(|port| (**port - 32_768) / 7058 == n).count();
@@ -143,9 +120,7 @@ mod tests {
             // The same random numbers for all: what differs is the hash.
             let mut rng = Secrets::from_test_seed(5).rng("ports");
             let local = Addr::v4(Ipv4Addr::new(10, 0, 0, 1));
-            choose(&Secrets::from_test_seed(seed).prf("ports"), &mut rng, local, remote, 1024, 65_535, |_| {
-                true
-            })
+            search(&Secrets::from_test_seed(seed).prf("ports"), &mut rng, local, remote, 1024, 65_535, Some)
         };
         assert_eq!(start(1, remote()), start(1, remote()));
         assert_ne!(start(1, remote()), start(2, remote()));

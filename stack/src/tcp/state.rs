@@ -305,6 +305,11 @@ impl Flags {
     pub(super) const fn with(self, flags: Self) -> Self {
         Self(self.0 | flags.0)
     }
+
+    /// Bytes that options take in every segment.
+    pub(super) const fn option_bytes(self) -> u16 {
+        if self.has(Self::TIMESTAMPS) { TIMESTAMPS_LEN } else { 0 }
+    }
 }
 
 /// The sending side.
@@ -360,11 +365,6 @@ impl Snd {
     #[inline]
     pub(super) fn unsent(&self) -> u32 {
         (self.queue.len() as u32).saturating_sub(self.data_in_flight())
-    }
-
-    /// Bytes that options take in every segment.
-    pub(super) fn option_bytes(&self) -> u16 {
-        if self.flags.has(Flags::TIMESTAMPS) { TIMESTAMPS_LEN } else { 0 }
     }
 }
 

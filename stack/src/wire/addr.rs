@@ -46,9 +46,6 @@ impl Addr {
     /// 0.0.0.0
     pub const UNSPECIFIED_V4: Self = Self::v4(Ipv4Addr::UNSPECIFIED);
 
-    /// Before every other address in the order of this type.
-    pub(crate) const LOWEST: Self = Self([0; 16]);
-
     /// An IPv4 address.
     #[inline]
     pub const fn v4(addr: Ipv4Addr) -> Self {
@@ -154,24 +151,6 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
-    /// The key as bytes for a keyed hash; IPv4 needs only 12 of them. Injective over both versions together.
-    #[inline]
-    pub fn hash_input(&self) -> ([u8; 36], usize) {
-        let mut bytes = [0; 36];
-        if let (Some(local), Some(remote)) = (self.local.addr.to_v4(), self.remote.addr.to_v4()) {
-            bytes[0..4].copy_from_slice(&local.octets());
-            bytes[4..8].copy_from_slice(&remote.octets());
-            bytes[8..10].copy_from_slice(&self.local.port.to_be_bytes());
-            bytes[10..12].copy_from_slice(&self.remote.port.to_be_bytes());
-            return (bytes, 12);
-        }
-        bytes[0..16].copy_from_slice(self.local.addr.octets());
-        bytes[16..32].copy_from_slice(self.remote.addr.octets());
-        bytes[32..34].copy_from_slice(&self.local.port.to_be_bytes());
-        bytes[34..36].copy_from_slice(&self.remote.port.to_be_bytes());
-        (bytes, 36)
-    }
-
     /// The key as words for a keyed hash that takes words; IPv4 needs only two of them. Injective over both versions
     /// together.
     #[inline]
@@ -187,6 +166,15 @@ impl FlowKey {
         };
         let ([l0, l1], [r0, r1]) = (halves(&self.local.addr), halves(&self.remote.addr));
         ([l0, l1, r0, r1, ports], 5)
+    }
+
+    /// The keyed hash of [`FlowKey::hash_words`], where nothing else goes into it.
+    #[inline]
+    pub fn hashed(&self, hash: impl Fn(&[u64]) -> u64) -> u64 {
+        match self.hash_words() {
+            ([first, second, ..], 2) => hash(&[first, second]),
+            (words, _) => hash(&words),
+        }
     }
 }
 

@@ -74,12 +74,11 @@ pub const fn finish(sum: u32) -> u16 {
 pub fn pseudo_header(src: Addr, dst: Addr, protocol: u8, len: u32) -> u32 {
     // The mapped form of an IPv4 address only adds the word 0xffff, which is 0 in one's complement: the two versions
     // have the same sum without a branch.
-    let words = |addr: Addr| {
-        let value = u128::from_be_bytes(*addr.octets());
-        let (high, low) = ((value >> 64) as u64, value as u64);
-        (high >> 32) + (high & 0xffff_ffff) + (low >> 32) + (low & 0xffff_ffff)
-    };
-    fold_to_32(words(src) + words(dst) + u64::from(protocol) + u64::from(len))
+    let words = |addr: Addr| u128::from_ne_bytes(*addr.octets());
+    // The carry goes around at 128 bits too.
+    let (sum, carry) = words(src).overflowing_add(words(dst));
+    let addresses = halves((sum >> 64) as u64) + halves(sum as u64) + u64::from(carry);
+    fold_to_32(u64::from(from_native(addresses)) + u64::from(protocol) + u64::from(len))
 }
 
 /// The checksum field after a part of the packet with the partial sum `old` became one with the partial sum `new`

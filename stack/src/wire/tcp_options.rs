@@ -56,42 +56,51 @@ pub(super) fn write_aligned_timestamps(timestamps: Timestamps, out: &mut [u8; MA
 #[inline(never)]
 pub(super) fn read(options: &[u8], flags: TcpFlags, found: &mut TcpOptions) {
     let syn = flags.syn();
-    let mut at = 0;
+    let mut rest = options;
     // Every turn goes on by at least one byte, so at most 40 turns.
-    while let Some(&kind) = options.get(at) {
-        match kind {
-            END => break,
-            NO_OPERATION => at += 1,
-            _ => {
-                let Some(&len) = options.get(at + 1).filter(|len| **len >= 2) else { break };
-                let Some(value) = options.get(at + 2..at + usize::from(len)) else { break };
-                read_one(found, kind, value, syn);
-                at += usize::from(len);
+    loop {
+        rest = match rest {
+            [] | [END, ..] => break,
+            [NO_OPERATION, after @ ..] => after,
+            [MSS, 4, high, low, after @ ..] if syn => {
+                found.mss = Some(u16::from_be_bytes([*high, *low]));
+                after
             }
-        }
+            [WINDOW_SCALE, 3, shift, after @ ..] if syn => {
+                found.window_scale = Some(*shift);
+                after
+            }
+            [SACK_PERMITTED, 2, after @ ..] if syn => {
+                found.sack_permitted = true;
+                after
+            }
+            &[TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3, ref after @ ..] => {
+                found.timestamps =
+                    Some(Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) });
+                after
+            }
+            [kind, len, ..] if *len >= 2 => {
+                let Some((option, after)) = rest.split_at_checked(usize::from(*len)) else { break };
+                if *kind == SACK {
+                    read_blocks(option, found);
+                }
+                after
+            }
+            _ => break,
+        };
     }
 }
 
-/// Reads one option: its kind and what follows the length byte.
-#[inline]
-fn read_one(found: &mut TcpOptions, kind: u8, value: &[u8], syn: bool) {
-    match (kind, value) {
-        (MSS, &[high, low]) if syn => found.mss = Some(u16::from_be_bytes([high, low])),
-        (WINDOW_SCALE, &[shift]) if syn => found.window_scale = Some(shift),
-        (SACK_PERMITTED, []) if syn => found.sack_permitted = true,
-        (TIMESTAMPS, &[v0, v1, v2, v3, e0, e1, e2, e3]) => {
-            found.timestamps =
-                Some(Timestamps { value: be32([v0, v1, v2, v3]), echo: be32([e0, e1, e2, e3]) });
+/// Reads the blocks of a SACK option, where it has as many as there can be.
+fn read_blocks(option: &[u8], found: &mut TcpOptions) {
+    let Some(blocks) = option.get(2..).filter(|blocks| matches!(blocks.len(), 8 | 16 | 24 | 32)) else {
+        return;
+    };
+    found.sack = SackBlocks::default();
+    for block in blocks.chunks_exact(8) {
+        if let [s0, s1, s2, s3, e0, e1, e2, e3] = *block {
+            found.sack.push(SeqNum(be32([s0, s1, s2, s3])), SeqNum(be32([e0, e1, e2, e3])));
         }
-        (SACK, blocks) if matches!(blocks.len(), 8 | 16 | 24 | 32) => {
-            found.sack = SackBlocks::default();
-            for block in blocks.chunks_exact(8) {
-                if let [s0, s1, s2, s3, e0, e1, e2, e3] = *block {
-                    found.sack.push(SeqNum(be32([s0, s1, s2, s3])), SeqNum(be32([e0, e1, e2, e3])));
-                }
-            }
-        }
-        _ => {}
     }
 }
 
@@ -157,6 +166,17 @@ pub(super) fn write(options: &TcpOptions, flags: TcpFlags, out: &mut [u8; MAX_LE
         }
     }
     writer.len
+}
+
+/// The sum of the words of written options.
+#[inline]
+pub(super) fn words(written: &[u8]) -> u64 {
+    let (mut sum, mut rest) = (0, written);
+    while let Some((word, after)) = rest.split_first_chunk::<4>() {
+        sum += u64::from(be32(*word));
+        rest = after;
+    }
+    sum
 }
 
 /// Puts words of four bytes one after the other; a word beyond the end would be left out.

@@ -98,15 +98,18 @@ impl TcpHeader {
 
 impl TcpHeader {
     /// The partial sum of `written`, which [`TcpHeader::write`] just made of this header, with 0 in the checksum field. Most
-    /// headers are summed from their fields: bytes that were just written narrowly cannot be read widely without a stall.
+    /// of it is summed from the fields: bytes that were just written narrowly cannot be read widely without a stall.
     #[inline]
     pub fn partial_sum(&self, written: &[u8]) -> u32 {
         let options = match self.options.timestamps {
-            Some(Timestamps { value, echo }) if written.len() == MIN_HEADER_LEN + ALIGNED_TIMESTAMPS_LEN => {
+            Some(Timestamps { value, echo })
+                if written.len() == MIN_HEADER_LEN + ALIGNED_TIMESTAMPS_LEN && !self.flags.syn() =>
+            {
                 u64::from(tcp_options::ALIGNED_TIMESTAMPS_WORD) + u64::from(value) + u64::from(echo)
             }
             None if written.len() == MIN_HEADER_LEN => 0,
-            Some(_) | None => return checksum::sum(written),
+            // As narrowly as they were written.
+            Some(_) | None => tcp_options::words(written.get(MIN_HEADER_LEN..).unwrap_or_default()),
         };
         let words = [
             u32::from(self.src_port) << 16 | u32::from(self.dst_port),
@@ -115,9 +118,6 @@ impl TcpHeader {
             (written.len() as u32) << 26 | u32::from(self.flags.0) << 16 | u32::from(self.window),
             u32::from(self.urgent),
         ];
-        if self.flags.syn() {
-            return checksum::sum(written);
-        }
         checksum::fold(words.iter().map(|word| u64::from(*word)).sum::<u64>() + options)
     }
 }

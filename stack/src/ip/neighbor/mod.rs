@@ -283,6 +283,18 @@ impl Neighbors {
         }
     }
 
+    /// The neighbour at `addr` where it is resolved and not only learned. Counts as a use of the entry and changes nothing
+    /// else: its life is not looked at before it ends ([`Neighbors::resolve`] does more for all others).
+    #[inline]
+    pub fn known(&mut self, now: Instant, addr: Addr) -> Option<(NeighborId, Mac)> {
+        let index = *self.by_addr.get(&addr)?;
+        let id = NeighborId(self.slab.id_at(index)?);
+        if self.slab.at(index)?.queue == Queue::Learned {
+            return None;
+        }
+        self.mac(now, id).map(|mac| (id, mac))
+    }
+
     /// What the entry at `index` says; `None` where it was a failure whose time is over, which is gone now.
     fn resolve_known(&mut self, now: Instant, index: u32) -> Option<Resolution> {
         let id = NeighborId(self.slab.id_at(index)?);
