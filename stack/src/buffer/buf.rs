@@ -506,6 +506,102 @@ mod tests {
         assert_eq!(buf.extend(100).map(|all| (all[10], all[99])), Some((8, 7)), "old bytes show");
     }
 
+    /// A frame of `bytes` behind headroom, and a view of it.
+    fn shared(bytes: &[u8]) -> (Buf, Buf) {
+        let mut buf = Buf::new(bytes.len() + 32, 16);
+        assert_eq!(buf.append(bytes), bytes.len());
+        let view = buf.share(Buf::new(0, 0));
+        (buf, view)
+    }
+
+    #[test]
+    fn what_is_shared_is_one_memory_until_somebody_writes() {
+        let (mut frame, mut view) = shared(b"segment");
+        assert_eq!(frame.data().as_ptr(), view.data().as_ptr());
+        assert_eq!((view.memory(), view.capacity()), (frame.memory(), frame.capacity()));
+        // A header before what is shared is the frame's own; behind it, and anywhere for the view, there is no room.
+        assert_eq!((frame.headroom(), frame.tailroom(), view.headroom(), view.tailroom()), (16, 0, 0, 0));
+        frame.prepend(2).unwrap().copy_from_slice(b"h:");
+        assert!(frame.extend(1).is_none() && view.prepend(1).is_none() && view.append(b"x") == 0);
+        assert_eq!((frame.data(), view.data()), (&b"h:segment"[..], &b"segment"[..]));
+        // Start and end are each holder's own, and what was dropped at the front is no headroom.
+        frame.trim_front(5);
+        view.trim_front(1);
+        view.truncate(2);
+        assert_eq!((frame.data(), view.data(), frame.headroom()), (&b"ment"[..], &b"eg"[..], 0));
+        frame.data_mut().fill(b'!');
+        assert_eq!((frame.data(), view.data()), (&b"!!!!"[..], &b"eg"[..]));
+        assert!(frame.is_whole(), "it has a copy");
+        drop(frame);
+        view.data_mut().fill(b'?');
+        assert_eq!(view.data(), b"??");
+    }
+
+    #[test]
+    fn the_last_holder_has_the_bytes_whoever_it_is() {
+        let (frame, view) = shared(b"first the frame");
+        let (bytes, header) = frame.part();
+        assert!(bytes.is_none() && header.is_none());
+        let (bytes, header) = view.part();
+        assert_eq!(bytes.as_ref().map(Buf::data), Some(&b"first the frame"[..]));
+        let mut header = header.unwrap();
+        assert_eq!((header.capacity(), header.is_whole()), (0, true));
+        // The header serves the next one.
+        let mut frame = bytes.unwrap();
+        let view = frame.share(core::mem::replace(&mut header, Buf::new(0, 0)));
+        let (bytes, header) = view.part();
+        assert!(bytes.is_none() && header.is_some());
+        assert!(frame.is_whole() && frame.headroom() == 16 && frame.tailroom() == 16);
+        frame.reset(0);
+        assert_eq!(frame.append(b"anew"), 4);
+        let (mut frame, view) = shared(b"reset leaves the view alone");
+        frame.reset(8);
+        frame.append(b"other");
+        assert_eq!((frame.data(), view.data()), (&b"other"[..], &b"reset leaves the view alone"[..]));
+    }
+
+    #[test]
+    fn a_frame_and_its_view_end_on_two_threads() {
+        for _ in 0..if cfg!(miri) { 4 } else { 100 } {
+            let (mut frame, view) = shared(&[5; 200]);
+            let other = std::thread::spawn(move || {
+                let sum: usize = frame.data().iter().map(|byte| usize::from(*byte)).sum();
+                frame.trim_front(100);
+                frame.data_mut()[0] = 6;
+                sum
+            });
+            assert_eq!(view.data().iter().map(|byte| usize::from(*byte)).sum::<usize>(), 1000);
+            drop(view);
+            assert_eq!(other.join().unwrap(), 1000);
+        }
+    }
+
+    #[test]
+    fn the_sum_is_known_only_for_what_was_summed() {
+        let right = |buf: &Buf| checksum::finish(buf.sum()) == checksum::finish(checksum::sum(buf.data()));
+        let mut buf = Buf::new(300, 10);
+        for part in [&b"odd"[..], b"and", b"even", &[0x5a; 129]] {
+            buf.append_summed(part);
+            assert!(buf.head().summed as usize == buf.len() && right(&buf));
+        }
+        buf.append(b"not summed");
+        assert!(right(&buf));
+        buf.append_summed(b"behind it");
+        assert!(right(&buf));
+        buf.trim_front(3);
+        assert!(right(&buf));
+        buf.truncate(50);
+        assert!(right(&buf));
+        buf.data_mut().fill(1);
+        assert!(right(&buf));
+        buf.reset(4);
+        buf.append_summed(b"afresh");
+        buf.prepend(4).unwrap().fill(9);
+        assert!(right(&buf));
+        buf.trim_front(4);
+        assert!(right(&buf));
+    }
+
     #[test]
     fn a_buffer_for_nothing_is_a_buffer() {
         let mut buf = Buf::new(0, 5);

@@ -297,6 +297,52 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_buffer_counts_for_each_holder_and_is_free_after_the_last() {
+        let mut pool = Pool::new(1 << 20);
+        for frame_first in [true, false] {
+            let mut frame = pool.take(9000);
+            let memory = frame.memory();
+            let view = pool.share(&mut frame);
+            assert_eq!(pool.outstanding(), 2 * memory);
+            let (first, second) = if frame_first { (frame, view) } else { (view, frame) };
+            pool.put(first);
+            assert_eq!((pool.outstanding(), pool.free(SizeClass::Chunk)), (memory, 0));
+            pool.put(second);
+            assert_eq!((pool.outstanding(), pool.free(SizeClass::Chunk)), (0, 1));
+        }
+        assert_eq!((pool.allocated(), pool.views.len()), (1, 1), "both were used again");
+    }
+
+    #[test]
+    fn what_a_link_brought_is_owed_once_it_is_free_unless_it_came_home_by_itself() {
+        let (mut sender, mut receiver) = (Pool::new(1 << 20), Pool::new(1 << 20));
+        let mut spare = Vec::new();
+        for view_first in [true, false] {
+            let mut frame = sender.take(9000);
+            let view = sender.share(&mut frame);
+            sender.forget(&frame);
+            receiver.borrow(&mut frame);
+            if view_first {
+                sender.put(view);
+                receiver.put(frame);
+                assert!(receiver.owes() && !sender.owes());
+                receiver.repay(9, &mut spare);
+                spare.drain(..).for_each(|buf| {
+                    sender.adopt(&buf);
+                    sender.put(buf);
+                });
+            } else {
+                receiver.put(frame);
+                sender.put(view);
+            }
+            assert!(!receiver.owes() && !sender.owes());
+            assert_eq!((sender.free(SizeClass::Chunk), receiver.free(SizeClass::Chunk)), (1, 0));
+            assert_eq!((sender.outstanding(), receiver.outstanding()), (0, 0));
+        }
+        assert_eq!(sender.allocated(), 1);
+    }
+
+    #[test]
     fn a_buffer_larger_than_the_largest_class_is_made_for_its_length() {
         let mut pool = Pool::new(1 << 20);
         let jumbo = pool.take(65536);

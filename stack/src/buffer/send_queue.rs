@@ -54,13 +54,19 @@ impl SendQueue {
         self.memory as usize
     }
 
+    /// Whether bulk in segments of this payload goes into chunks that become frames.
+    #[inline]
+    pub const fn is_framed(segment: usize) -> bool {
+        segment >= FRAMED_FROM
+    }
+
     /// Appends all of `bytes` (the caller limits it) and tells how many that were: first into the free space of the
     /// last chunk, then into chunks of the pool, a small one for what fits into it and larger ones for bulk.
     ///
     /// `segment` is the payload of a full segment, and `unsent` tells how many of the last bytes were never sent: where the
     /// segments are large, chunks end where segments will, so that each can become the frame itself.
     pub fn write(&mut self, pool: &mut Pool, bytes: &[u8], segment: usize, unsent: usize) -> usize {
-        if segment >= FRAMED_FROM && bytes.len().saturating_add(unsent) >= segment / 4 {
+        if Self::is_framed(segment) && bytes.len().saturating_add(unsent) >= segment / 4 {
             self.write_framed(pool, bytes, segment, unsent);
             return bytes.len();
         }
@@ -358,6 +364,48 @@ mod tests {
             SizeClass::Chunk.capacity(),
             "bulk takes a chunk"
         );
+    }
+
+    #[test]
+    fn a_chunk_that_is_one_segment_becomes_its_frame_and_is_there_for_a_retransmission() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        let (segment, data) = (8948, bytes(&mut 9, 60_000));
+        // Whatever the lengths of the writes, chunks end where segments do.
+        let mut unsent = 0;
+        for piece in data.chunks(10_000) {
+            queue.write(&mut pool, piece, segment, unsent);
+            unsent += piece.len();
+        }
+        let place = queue.chunks[1].data().as_ptr();
+        let (first, _) = queue.frame(&mut pool, 0, segment, true);
+        let (second, sum) = queue.frame(&mut pool, segment, segment, true);
+        assert_eq!(second.data().as_ptr(), place);
+        assert_eq!(second.data(), &data[segment..2 * segment]);
+        assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(second.data())));
+        let (again, _) = queue.frame(&mut pool, segment, segment, true);
+        assert!(again.data() == second.data() && again.data().as_ptr() != place, "one frame at a time");
+        // A part of a segment was acknowledged, as no peer of ours does, and the rest goes again.
+        queue.ack(&mut pool, segment + 1);
+        let (rest, _) = queue.frame(&mut pool, 0, segment - 1, true);
+        assert_eq!(rest.data(), &data[segment + 1..2 * segment]);
+        [first, second, again, rest].into_iter().for_each(|frame| pool.put(frame));
+        queue.ack(&mut pool, data.len());
+        assert_eq!((queue.memory(), pool.outstanding()), (0, 0));
+    }
+
+    #[test]
+    fn a_large_segment_size_does_not_make_small_writes_large_chunks() {
+        let mut pool = Pool::new(1 << 24);
+        let mut queue = SendQueue::new();
+        for _ in 0..1000 {
+            queue.write(&mut pool, &[1; 100], 65_483, 0);
+        }
+        assert!(queue.memory() < 2 * queue.len(), "{} for {}", queue.memory(), queue.len());
+        for _ in 0..40 {
+            queue.write(&mut pool, &[2; 17_000], 65_483, 0);
+        }
+        assert!(queue.memory() < 3 * queue.len(), "{} for {}", queue.memory(), queue.len());
     }
 
     #[test]
