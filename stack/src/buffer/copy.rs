@@ -7,11 +7,17 @@ const PIECE: usize = 1024;
 
 /// Copies the whole of `from` to `to`; where the lengths differ, the shorter one counts.
 #[inline]
-pub(super) fn copy(to: &mut [u8], from: &[u8]) {
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
         let n = to.len().min(from.len());
         to[..n].copy_from_slice(&from[..n]);
     }
+}
+
+/// Gives `from` to `sink` in pieces that are copied fast, for memory that only `sink` can write.
+#[inline]
+pub(crate) fn in_pieces(from: &[u8], sink: impl FnMut(&[u8])) {
+    from.chunks(PIECE).for_each(sink);
 }
 
 #[cfg(test)]

@@ -52,6 +52,10 @@ impl SizeClass {
 #[derive(Debug)]
 pub struct Pool {
     free: [Vec<Buf>; 4],
+    /// Headers for views of shared frames.
+    views: Vec<Buf>,
+    /// Free buffers of each class that the other end of a link waits for.
+    owed: [u32; 4],
     held: usize,
     limit: usize,
     allocated: u64,
@@ -61,6 +65,8 @@ pub struct Pool {
     shorts: Vec<VecDeque<Buf>>,
 }
 
+/// Most headers that wait for a frame to share: 64 bytes each.
+const VIEWS: usize = 4096;
 /// Most long lists that wait for a queue to need them.
 const LISTS: usize = 16;
 
@@ -69,6 +75,8 @@ impl Pool {
     pub fn new(limit: usize) -> Self {
         Self {
             free: Default::default(),
+            views: Vec::new(),
+            owed: [0; 4],
             held: 0,
             limit,
             allocated: 0,
@@ -102,12 +110,69 @@ impl Pool {
     /// Gives a buffer back.
     #[inline]
     pub fn put(&mut self, buf: Buf) {
+        self.outstanding = self.outstanding.saturating_sub(buf.memory());
+        if buf.is_whole() {
+            self.keep(buf);
+        } else {
+            self.part(buf);
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, mut buf: Buf) {
         let memory = buf.memory();
-        self.outstanding = self.outstanding.saturating_sub(memory);
         let class = SizeClass::ALL.into_iter().find(|class| class.capacity() == buf.capacity());
         if let Some(class) = class.filter(|_| self.held + memory <= self.limit) {
             self.held += memory;
+            if buf.is_borrowed() {
+                buf.set_borrowed(false);
+                let owed = &mut self.owed[class as usize];
+                *owed = owed.saturating_add(1);
+            }
             self.free[class as usize].push(buf);
+        }
+    }
+
+    /// One of several holders: the last one's is kept.
+    fn part(&mut self, buf: Buf) {
+        let (bytes, view) = buf.part();
+        if let Some(bytes) = bytes {
+            self.keep(bytes);
+        }
+        self.views.extend(view.filter(|_| self.views.len() < VIEWS));
+    }
+
+    /// Another holder of the bytes of `buf`, which both only read from now on. It counts as another buffer in use.
+    pub(super) fn share(&mut self, buf: &mut Buf) -> Buf {
+        let view = self.views.pop().unwrap_or_else(|| Buf::new(0, 0));
+        self.outstanding += buf.memory();
+        buf.share(view)
+    }
+
+    /// Counts a buffer that came over a link as one of this pool's in use, and as owed to the other end when it is free.
+    #[inline]
+    pub fn borrow(&mut self, buf: &mut Buf) {
+        self.adopt(buf);
+        buf.set_borrowed(true);
+    }
+
+    /// Whether the other end of a link waits for a buffer.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        self.owed != [0; 4]
+    }
+
+    /// Moves up to `count` free buffers that are owed to the other end of a link to `into`.
+    pub fn repay(&mut self, count: usize, into: &mut Vec<Buf>) {
+        let begin = into.len();
+        for class in SizeClass::ALL {
+            let owed = self.owed[class as usize];
+            let room = count.saturating_sub(into.len() - begin);
+            if owed > 0 && room > 0 {
+                let before = into.len();
+                self.spare(class, room.min(owed as usize), into);
+                self.owed[class as usize] = owed - (into.len() - before) as u32;
+            }
         }
     }
 
@@ -229,6 +294,52 @@ mod tests {
         let mut spare = Vec::new();
         pool.spare(SizeClass::Frame, 5, &mut spare);
         assert_eq!((spare.len(), pool.held()), (2, 0));
+    }
+
+    #[test]
+    fn a_shared_buffer_counts_for_each_holder_and_is_free_after_the_last() {
+        let mut pool = Pool::new(1 << 20);
+        for frame_first in [true, false] {
+            let mut frame = pool.take(9000);
+            let memory = frame.memory();
+            let view = pool.share(&mut frame);
+            assert_eq!(pool.outstanding(), 2 * memory);
+            let (first, second) = if frame_first { (frame, view) } else { (view, frame) };
+            pool.put(first);
+            assert_eq!((pool.outstanding(), pool.free(SizeClass::Chunk)), (memory, 0));
+            pool.put(second);
+            assert_eq!((pool.outstanding(), pool.free(SizeClass::Chunk)), (0, 1));
+        }
+        assert_eq!((pool.allocated(), pool.views.len()), (1, 1), "both were used again");
+    }
+
+    #[test]
+    fn what_a_link_brought_is_owed_once_it_is_free_unless_it_came_home_by_itself() {
+        let (mut sender, mut receiver) = (Pool::new(1 << 20), Pool::new(1 << 20));
+        let mut spare = Vec::new();
+        for view_first in [true, false] {
+            let mut frame = sender.take(9000);
+            let view = sender.share(&mut frame);
+            sender.forget(&frame);
+            receiver.borrow(&mut frame);
+            if view_first {
+                sender.put(view);
+                receiver.put(frame);
+                assert!(receiver.owes() && !sender.owes());
+                receiver.repay(9, &mut spare);
+                spare.drain(..).for_each(|buf| {
+                    sender.adopt(&buf);
+                    sender.put(buf);
+                });
+            } else {
+                receiver.put(frame);
+                sender.put(view);
+            }
+            assert!(!receiver.owes() && !sender.owes());
+            assert_eq!((sender.free(SizeClass::Chunk), receiver.free(SizeClass::Chunk)), (1, 0));
+            assert_eq!((sender.outstanding(), receiver.outstanding()), (0, 0));
+        }
+        assert_eq!(sender.allocated(), 1);
     }
 
     #[test]

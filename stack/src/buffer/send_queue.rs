@@ -1,5 +1,6 @@
 //! Bytes that the application has written and the peer has not acknowledged: from `snd_una` on, in chunks of the pool.
 
+use super::pool::HEADROOM;
 use super::{Buf, Pool, SizeClass};
 use crate::wire::checksum;
 use std::collections::VecDeque;
@@ -7,6 +8,9 @@ use std::collections::VecDeque;
 /// A write of at most this many bytes takes a small buffer, which holds it in whole: [`SizeClass::Small`] gives up its
 /// headroom here.
 const SMALL: usize = SizeClass::Small.capacity();
+/// Segments of at least this many bytes get a chunk each, which is shared with the frame. What is smaller is copied: that
+/// costs less than the sharing.
+const FRAMED_FROM: usize = 4096;
 /// An empty queue keeps its list of chunks up to this many places.
 const KEEP: usize = 16;
 
@@ -50,9 +54,22 @@ impl SendQueue {
         self.memory as usize
     }
 
+    /// Whether bulk in segments of this payload goes into chunks that become frames.
+    #[inline]
+    pub const fn is_framed(segment: usize) -> bool {
+        segment >= FRAMED_FROM
+    }
+
     /// Appends all of `bytes` (the caller limits it) and tells how many that were: first into the free space of the
-    /// last chunk, then into chunks of the pool, a small one for what fits into it and 16 KiB ones for bulk.
-    pub fn write(&mut self, pool: &mut Pool, bytes: &[u8]) -> usize {
+    /// last chunk, then into chunks of the pool, a small one for what fits into it and larger ones for bulk.
+    ///
+    /// `segment` is the payload of a full segment, and `unsent` tells how many of the last bytes were never sent: where the
+    /// segments are large, chunks end where segments will, so that each can become the frame itself.
+    pub fn write(&mut self, pool: &mut Pool, bytes: &[u8], segment: usize, unsent: usize) -> usize {
+        if Self::is_framed(segment) && bytes.len().saturating_add(unsent) >= segment / 4 {
+            self.write_framed(pool, bytes, segment, unsent);
+            return bytes.len();
+        }
         let mut rest = bytes;
         if let Some(last) = self.chunks.back_mut() {
             let n = last.append(rest);
@@ -69,6 +86,58 @@ impl SendQueue {
             self.push(chunk);
         }
         bytes.len()
+    }
+
+    /// As [`Self::write`], into chunks that are frames without their headers.
+    fn write_framed(&mut self, pool: &mut Pool, bytes: &[u8], segment: usize, unsent: usize) {
+        let (mut rest, mut unsent) = (bytes, unsent);
+        if let Some(last) = self.chunks.back_mut() {
+            let room = match unsent % segment {
+                // A segment ends here; but a chunk that is mostly empty would be memory for nothing.
+                0 if last.len() >= last.capacity() / 2 => 0,
+                over => segment - over,
+            };
+            let n = last.append_summed(&rest[..rest.len().min(room)]);
+            self.len += n as u32;
+            unsent += n;
+            rest = &rest[n..];
+        }
+        while !rest.is_empty() {
+            let room = segment - unsent % segment;
+            let mut chunk = pool.take(segment);
+            let n = chunk.append_summed(&rest[..rest.len().min(room)]);
+            unsent += n;
+            rest = &rest[n..];
+            pool.make_room(&mut self.chunks, KEEP);
+            self.push(chunk);
+        }
+    }
+
+    /// The `len` bytes from `offset` on in a frame with [`HEADROOM`], and their partial checksum. Where `share` and they are
+    /// all of a chunk that is made so, the chunk becomes the frame, without a copy, and a view of it stays here.
+    pub fn frame(&mut self, pool: &mut Pool, offset: usize, len: usize, share: bool) -> (Buf, u32) {
+        if share && len >= FRAMED_FROM {
+            if let Some(shared) = self.share(pool, offset, len) {
+                return shared;
+            }
+        }
+        let mut frame = pool.take(len);
+        let sum = frame.extend(len).map_or(0, |place| self.copy_out(offset, place));
+        (frame, sum)
+    }
+
+    fn share(&mut self, pool: &mut Pool, offset: usize, len: usize) -> Option<(Buf, u32)> {
+        let (index, start) = self.seek(offset);
+        let chunk = self.chunks.get_mut(index)?;
+        let fits = start == offset && chunk.len() == len && chunk.headroom() >= HEADROOM && chunk.is_whole();
+        // What is sent on in a buffer that is mostly empty is memory for nothing at the other end.
+        if !fits || len < chunk.capacity() / 2 {
+            return None;
+        }
+        (self.cursor_chunk, self.cursor_offset) = (index as u32, start as u32);
+        let sum = chunk.sum();
+        let view = pool.share(chunk);
+        Some((core::mem::replace(chunk, view), sum))
     }
 
     /// Appends a chunk that the application filled, without a copy.
@@ -182,6 +251,8 @@ mod tests {
         Push(usize),
         Ack(usize),
         Copy(usize, usize),
+        Send(usize, bool),
+        Arrive,
     }
 
     fn op() -> impl Strategy<Value = Op> {
@@ -192,6 +263,9 @@ mod tests {
             (0usize..30_000).prop_map(Op::Ack),
             (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
             (0usize..60_000, 0usize..5000).prop_map(|(offset, len)| Op::Copy(offset, len)),
+            (1usize..20_000, any::<bool>()).prop_map(|(most, share)| Op::Send(most, share)),
+            (1usize..20_000, any::<bool>()).prop_map(|(most, share)| Op::Send(most, share)),
+            Just(Op::Arrive),
         ]
     }
 
@@ -211,7 +285,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 96 }))]
 
         #[test]
-        fn any_history_reads_back_as_a_plain_byte_array(ops in prop::collection::vec(op(), 1..MOST_OPS)) {
+        fn any_history_reads_back_as_a_plain_byte_array(ops in prop::collection::vec(op(), 1..MOST_OPS), segment in prop_oneof![Just(0usize), Just(1460), Just(8949), Just(65_000)]) {
+            let (mut sent, mut frames) = (0, VecDeque::new());
             let mut pool = Pool::new(1 << 30);
             let mut queue = SendQueue::new();
             let mut model: Vec<u8> = Vec::new();
@@ -220,7 +295,7 @@ mod tests {
                 match op {
                     Op::Write(n) => {
                         let data = bytes(&mut seed, n);
-                        prop_assert_eq!(queue.write(&mut pool, &data), n);
+                        prop_assert_eq!(queue.write(&mut pool, &data, segment, model.len() - sent), n);
                         model.extend(data);
                     }
                     Op::Push(n) => {
@@ -233,6 +308,26 @@ mod tests {
                     Op::Ack(n) => {
                         queue.ack(&mut pool, n);
                         model.drain(..n.min(model.len()));
+                        sent = sent.saturating_sub(n);
+                    }
+                    Op::Send(most, share) => {
+                        let n = (model.len() - sent).min(if segment > most { segment } else { most });
+                        let (frame, sum) = queue.frame(&mut pool, sent, n, share);
+                        prop_assert_eq!(frame.data(), &model[sent..sent + n]);
+                        prop_assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(frame.data())));
+                        prop_assert!(frame.headroom() >= HEADROOM);
+                        frames.push_back((frame, model[sent..sent + n].to_vec()));
+                        sent += n;
+                    }
+                    Op::Arrive => {
+                        if let Some((mut frame, bytes)) = frames.pop_front() {
+                            prop_assert_eq!(frame.data(), &bytes[..], "whatever became of the queue");
+                            if bytes.len() % 2 == 1 {
+                                // The holder writes what it has, and the queue does not see it.
+                                frame.data_mut().fill(0xdd);
+                            }
+                            pool.put(frame);
+                        }
                     }
                     Op::Copy(offset, len) => {
                         let mut out = vec![0xee; len];
@@ -259,11 +354,11 @@ mod tests {
         let mut pool = Pool::new(1 << 20);
         let mut queue = SendQueue::new();
         for _ in 0..SMALL / 7 {
-            queue.write(&mut pool, &[7; 7]);
+            queue.write(&mut pool, &[7; 7], 0, 0);
         }
         assert_eq!((queue.chunks.len(), pool.allocated()), (1, 1));
         assert_eq!(queue.memory(), SMALL + 64);
-        queue.write(&mut pool, &[8; 3000]);
+        queue.write(&mut pool, &[8; 3000], 0, 0);
         assert_eq!(
             queue.chunks.back().unwrap().capacity(),
             SizeClass::Chunk.capacity(),
@@ -272,11 +367,53 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_is_one_segment_becomes_its_frame_and_is_there_for_a_retransmission() {
+        let mut pool = Pool::new(1 << 20);
+        let mut queue = SendQueue::new();
+        let (segment, data) = (8948, bytes(&mut 9, 60_000));
+        // Whatever the lengths of the writes, chunks end where segments do.
+        let mut unsent = 0;
+        for piece in data.chunks(10_000) {
+            queue.write(&mut pool, piece, segment, unsent);
+            unsent += piece.len();
+        }
+        let place = queue.chunks[1].data().as_ptr();
+        let (first, _) = queue.frame(&mut pool, 0, segment, true);
+        let (second, sum) = queue.frame(&mut pool, segment, segment, true);
+        assert_eq!(second.data().as_ptr(), place);
+        assert_eq!(second.data(), &data[segment..2 * segment]);
+        assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(second.data())));
+        let (again, _) = queue.frame(&mut pool, segment, segment, true);
+        assert!(again.data() == second.data() && again.data().as_ptr() != place, "one frame at a time");
+        // A part of a segment was acknowledged, as no peer of ours does, and the rest goes again.
+        queue.ack(&mut pool, segment + 1);
+        let (rest, _) = queue.frame(&mut pool, 0, segment - 1, true);
+        assert_eq!(rest.data(), &data[segment + 1..2 * segment]);
+        [first, second, again, rest].into_iter().for_each(|frame| pool.put(frame));
+        queue.ack(&mut pool, data.len());
+        assert_eq!((queue.memory(), pool.outstanding()), (0, 0));
+    }
+
+    #[test]
+    fn a_large_segment_size_does_not_make_small_writes_large_chunks() {
+        let mut pool = Pool::new(1 << 24);
+        let mut queue = SendQueue::new();
+        for _ in 0..1000 {
+            queue.write(&mut pool, &[1; 100], 65_483, 0);
+        }
+        assert!(queue.memory() < 2 * queue.len(), "{} for {}", queue.memory(), queue.len());
+        for _ in 0..40 {
+            queue.write(&mut pool, &[2; 17_000], 65_483, 0);
+        }
+        assert!(queue.memory() < 3 * queue.len(), "{} for {}", queue.memory(), queue.len());
+    }
+
+    #[test]
     fn sequential_copies_go_on_where_the_last_ended_and_a_retransmission_goes_back() {
         let mut pool = Pool::new(1 << 20);
         let mut queue = SendQueue::new();
         let data = bytes(&mut 5, 100_000);
-        queue.write(&mut pool, &data);
+        queue.write(&mut pool, &data, 0, 0);
         for offset in (0..99_000).step_by(1000) {
             let mut out = [0; 1000];
             queue.copy_out(offset, &mut out);

@@ -2,7 +2,7 @@
 //! moved with them come back, so that in steady state neither end allocates.
 
 use super::{ETHERNET, partial};
-use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received, Simulated, SizeClass};
+use crate::buffer::{Buf, Capabilities, Checksum, Device, Pool, Readiness, Received, Simulated};
 use crate::sync::Signal;
 use crate::sync::link::{FrameReceiver, FrameSender, channel};
 use crate::wire::Mac;
@@ -78,7 +78,6 @@ pub fn link(options: LinkOptions) -> (MemoryDevice, MemoryDevice) {
         inbound,
         give_back,
         refill,
-        owed: [0; SizeClass::ALL.len()],
         scratch: Vec::new(),
         signal: signal.clone(),
         refused: 0,
@@ -97,8 +96,6 @@ pub struct MemoryDevice {
     /// Buffers that we owe the peer, and that the peer gave back.
     give_back: FrameSender,
     refill: FrameReceiver,
-    /// How many of each class came with frames and have not been given back: at most what the pool lacks for it.
-    owed: [u32; SizeClass::ALL.len()],
     scratch: Vec<Buf>,
     signal: Arc<Signal>,
     refused: u64,
@@ -130,24 +127,11 @@ impl MemoryDevice {
         });
     }
 
-    /// Gives spare buffers for those that came with frames, as many as the pool has.
+    /// Gives buffers for those that came with frames and have become free.
+    #[inline]
     fn repay(&mut self, pool: &mut Pool) {
-        if self.owed == [0; SizeClass::ALL.len()] {
-            return;
-        }
-        for (class, owed) in SizeClass::ALL.into_iter().zip(&mut self.owed) {
-            if *owed == 0 {
-                continue;
-            }
-            let room = self.give_back.room().saturating_sub(self.scratch.len());
-            let count = room.min(*owed as usize);
-            if count > 0 && pool.free(class) > 0 {
-                let before = self.scratch.len();
-                pool.spare(class, count, &mut self.scratch);
-                *owed -= (self.scratch.len() - before) as u32;
-            }
-        }
-        if !self.scratch.is_empty() {
+        if pool.owes() {
+            pool.repay(self.give_back.room(), &mut self.scratch);
             self.give_back.send_quietly(&mut self.scratch);
         }
     }
@@ -183,16 +167,11 @@ impl Device for MemoryDevice {
         self.reclaim(pool);
         // Asked before the queue is looked into: what was sent before the other end went is still delivered.
         let gone = self.inbound.is_abandoned();
-        let owed = &mut self.owed;
-        let frames = self.inbound.receive(budget, |buf| {
-            let class = SizeClass::ALL.iter().position(|class| class.capacity() == buf.capacity());
-            if let Some(owed) = class.and_then(|class| owed.get_mut(class)) {
-                *owed = owed.saturating_add(1);
-            }
-            pool.adopt(&buf);
+        self.repay(pool);
+        let frames = self.inbound.receive(budget, |mut buf| {
+            pool.borrow(&mut buf);
             into.push_back(buf);
         });
-        self.repay(pool);
         let more = frames == budget && self.inbound.waiting() > 0;
         if gone && frames == 0 && self.inbound.waiting() == 0 && self.peer_gone == PeerGone::Error {
             return Err(Self::gone());
@@ -241,7 +220,7 @@ mod tests {
     use super::super::partial::TcpFrame;
     use super::super::partial::tests::{buf, checksum_is_right, tcp_frame};
     use super::*;
-    use crate::buffer::Offload;
+    use crate::buffer::{Offload, SizeClass};
 
     fn frame(pool: &mut Pool, len: usize, byte: u8) -> Buf {
         let mut buf = pool.take(len);

@@ -56,9 +56,8 @@ impl Shard {
                 written_for = n;
             }
             let Some(slot) = self.connections.at_mut(index) else { break };
-            let mut frame = self.pool.take(n);
-            piece.offset = outgoing.offset + done;
-            let payload_sum = frame.extend(n).map_or(0, |place| slot.connection.copy_payload(&piece, place));
+            (piece.offset, piece.len) = (outgoing.offset + done, n);
+            let (mut frame, payload_sum) = slot.connection.payload(&mut self.pool, &piece, true);
             let seq = outgoing.header.seq + done as u32;
             done += n;
             let flags = if done == outgoing.len { last_flags } else { header.flags };

@@ -101,12 +101,13 @@ impl Shard {
                 sent += self.send_train(index, &flow, &outgoing, mac, ttl).max(1);
                 continue;
             }
+            // What gets another IP header below is written once more.
+            let share = whole && traffic_class == 0;
             let mut frame = segment_frame(
-                &mut self.pool,
+                slot.connection.payload(&mut self.pool, &outgoing, share),
                 &flow,
                 &outgoing.header,
                 outgoing.len,
-                |bytes| slot.connection.copy_payload(&outgoing, bytes),
                 self.capabilities.checksum_offload,
                 outgoing.segment_size,
                 ttl,
@@ -262,7 +263,7 @@ impl Shard {
     ) {
         let offload = self.capabilities.checksum_offload;
         let ttl = chosen.ttl.unwrap_or(self.settings.ip.ttl);
-        let mut frame = segment_frame(&mut self.pool, flow, header, 0, |_| 0, offload, 0, ttl);
+        let mut frame = segment_frame((self.pool.take(0), 0), flow, header, 0, offload, 0, ttl);
         if chosen.traffic_class != 0 {
             mark(&mut frame, chosen.traffic_class);
         }
@@ -287,23 +288,16 @@ fn mark(frame: &mut Buf, traffic_class: u8) {
     header.write(frame.data_mut());
 }
 
-/// One TCP segment as an IPv4 packet, payload copied and summed in one pass.
-#[allow(clippy::too_many_arguments, reason = "the parts of one frame, each used once")]
+/// One TCP segment as an IPv4 packet, around a payload of `len` bytes in its frame with its partial checksum.
 fn segment_frame(
-    pool: &mut crate::buffer::Pool,
+    (mut frame, payload_sum): (Buf, u32),
     flow: &FlowKey,
     header: &TcpHeader,
     len: usize,
-    copy: impl FnOnce(&mut [u8]) -> u32,
     offload: bool,
     segment_size: u16,
     ttl: u8,
 ) -> Buf {
-    let mut frame = pool.take(len);
-    let payload_sum = match frame.extend(len) {
-        Some(payload) if len > 0 => copy(payload),
-        _ => 0,
-    };
     let header_len = header.header_len();
     let tcp_len = header_len + len;
     let pseudo =

@@ -2,6 +2,7 @@
 
 use super::error::of_end;
 use super::transfer::{self, Scatter};
+use crate::buffer::copy::in_pieces;
 use crate::shard::Failure;
 use crate::sync::{Read, ReadHalf, Write, WriteHalf};
 use bytes::BufMut;
@@ -37,7 +38,8 @@ pub(super) fn poll_read(
     buf: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<()>> {
     let max = buf.remaining();
-    let read = ready!(half.poll_read(cx.waker(), max, |bytes| buf.put_slice(bytes)));
+    let read =
+        ready!(half.poll_read(cx.waker(), max, |bytes| in_pieces(bytes, |piece| buf.put_slice(piece))));
     Poll::Ready(of_read(read).map(drop))
 }
 
@@ -63,7 +65,7 @@ pub(super) fn try_read_vectored(half: &ReadHalf<Failure>, bufs: &mut [IoSliceMut
 /// As much as fits into the memory that `buf` has now, as tokio does: one that grows is not grown for more.
 pub(super) fn try_read_buf<B: BufMut>(half: &ReadHalf<Failure>, buf: &mut B) -> io::Result<usize> {
     let room = buf.chunk_mut().len();
-    of_read(half.read(room, |bytes| buf.put_slice(bytes)))
+    of_read(half.read(room, |bytes| in_pieces(bytes, |piece| buf.put_slice(piece))))
 }
 
 pub(super) fn poll_write(

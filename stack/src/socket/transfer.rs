@@ -1,5 +1,6 @@
 //! Bytes between an application's buffers and the chunks of a cell.
 
+use crate::buffer::copy::copy;
 use crate::shard::Failure;
 use crate::sync::WriteHalf;
 use std::io::{IoSlice, IoSliceMut};
@@ -63,7 +64,7 @@ impl<'a, 'b> Scatter<'a, 'b> {
             let Some(buffer) = self.buffers.get_mut(self.index) else { return };
             let place = buffer.get_mut(self.filled..).unwrap_or_default();
             let part = place.len().min(bytes.len());
-            place[..part].copy_from_slice(&bytes[..part]);
+            copy(&mut place[..part], &bytes[..part]);
             bytes = &bytes[part..];
             self.filled += part;
             if self.filled == buffer.len() {

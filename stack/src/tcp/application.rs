@@ -68,13 +68,17 @@ impl Connection {
 
     fn queue_bytes(&mut self, ctx: &mut Context<'_>, bytes: &[u8], more: bool) -> Result<usize, IoError> {
         let space = self.send_space(ctx.settings);
+        let (segment, unsent) = match &self.phase {
+            Phase::Synchronized(s) => (usize::from(s.snd.mss), s.snd.unsent() as usize),
+            Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Closed => (0, 0),
+        };
         let queue = self.send_queue_mut()?;
         let n = bytes.len().min(space);
         if n == 0 {
             return if bytes.is_empty() { Ok(0) } else { Err(IoError::WouldBlock) };
         }
         let was_empty = queue.is_empty();
-        let written = queue.write(ctx.pool, bytes.get(..n).unwrap_or_default());
+        let written = queue.write(ctx.pool, bytes.get(..n).unwrap_or_default(), segment, unsent);
         self.common.note_more(more);
         self.on_queued(ctx, was_empty);
         Ok(written)

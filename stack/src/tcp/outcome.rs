@@ -138,7 +138,7 @@ impl Outcome {
     }
 }
 
-/// A segment to send. Its payload is read by `Connection::copy_payload`.
+/// A segment to send. Its payload is read by `Connection::payload`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Outgoing {
     /// The header; the checksum is the writer's.

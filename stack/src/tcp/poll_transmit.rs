@@ -6,6 +6,7 @@ use super::reassembly::sack_option;
 use super::retransmit::Piece;
 use super::state::{Common, Fin, Flags, Mode, Phase, Synchronized, TcpState, Timer};
 use super::window;
+use crate::buffer::{Buf, Pool};
 use crate::wire::{SackBlocks, SeqNum, TcpFlags, TcpHeader, TcpOptions};
 
 /// The next segment.
@@ -84,13 +85,15 @@ impl Connection {
         }
     }
 
-    /// Copies the payload of `out` to `dst` (as long as `out.len`) and gives its partial checksum. It belongs to the moment
-    /// right after [`poll_transmit`](Self::poll_transmit) gave `out`.
+    /// The payload of `out` in a frame with headroom, and its partial checksum; where `share`, without a copy if that can be. It
+    /// belongs to the moment right after [`poll_transmit`](Self::poll_transmit) gave `out`.
     #[inline]
-    pub fn copy_payload(&mut self, out: &Outgoing, dst: &mut [u8]) -> u32 {
+    pub fn payload(&mut self, pool: &mut Pool, out: &Outgoing, share: bool) -> (Buf, u32) {
         match &mut self.phase {
-            Phase::Synchronized(s) => s.snd.queue.copy_out(out.offset, dst),
-            Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Closed => 0,
+            Phase::Synchronized(s) if out.len > 0 => s.snd.queue.frame(pool, out.offset, out.len, share),
+            Phase::SynSent(_) | Phase::SynReceived(_) | Phase::Synchronized(_) | Phase::Closed => {
+                (pool.take(0), 0)
+            }
         }
     }
 }

@@ -4,10 +4,10 @@ use crate::base::{Instant, Rng, Secrets};
 use crate::buffer::{Buf, Pool};
 use crate::settings;
 use crate::tcp::{
-    Connection, Context, End, Events, Handshake, Options, Outcome, PeerOptions, Reset, TcpState,
+    Connection, Context, End, Events, Handshake, Options, Outcome, Outgoing, PeerOptions, Reset, TcpState,
 };
 use crate::telemetry::Discard;
-use crate::wire::{Addr, Endpoint, FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps};
+use crate::wire::{Addr, Endpoint, FlowKey, SeqNum, TcpFlags, TcpHeader, TcpOptions, Timestamps, checksum};
 use core::time::Duration;
 use std::net::Ipv4Addr;
 
@@ -100,6 +100,15 @@ impl Side {
         Segment { header, data: Vec::new() }
     }
 
+    /// The bytes of `outgoing`, from a frame that may be a chunk of the send queue.
+    fn payload(&mut self, outgoing: &Outgoing) -> Vec<u8> {
+        let (frame, sum) = self.connection.payload(&mut self.pool, outgoing, true);
+        let data = frame.data().to_vec();
+        assert_eq!(checksum::finish(sum), checksum::finish(checksum::sum(&data)));
+        self.pool.put(frame);
+        data
+    }
+
     /// Everything that it wants to send now, super-segments cut as a device would.
     pub(super) fn drain(&mut self, now: Instant) -> Vec<Segment> {
         let mut out = Vec::new();
@@ -109,8 +118,7 @@ impl Side {
             let polled = self.with(now, |c, ctx| c.poll_transmit(ctx, max_super));
             assert!(wanted || polled.is_none(), "may_transmit promises silence, and there was a segment");
             let Some(outgoing) = polled else { return out };
-            let mut data = vec![0; outgoing.len];
-            self.connection.copy_payload(&outgoing, &mut data);
+            let data = self.payload(&outgoing);
             let size = if outgoing.segment_size == 0 { usize::MAX } else { outgoing.segment_size.into() };
             if data.len() <= size {
                 out.push(Segment { header: outgoing.header, data });
