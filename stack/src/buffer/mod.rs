@@ -1,6 +1,7 @@
 //! Frames with headroom and offload metadata, the pool they come from, and the trait that devices implement.
 
 pub mod buf;
+mod chunks;
 pub(crate) mod copy;
 pub mod device;
 pub mod pool;

@@ -60,15 +60,16 @@ pub struct Pool {
     limit: usize,
     allocated: u64,
     outstanding: usize,
-    /// Long lists that queues no longer need, and the short ones that they had before.
-    lists: Vec<VecDeque<Buf>>,
-    shorts: Vec<VecDeque<Buf>>,
+    /// Lists that queues no longer need.
+    #[allow(clippy::vec_box, reason = "a queue holds the box: it is as small as a connection must be")]
+    lists: Vec<Box<VecDeque<Buf>>>,
 }
 
 /// Most headers that wait for a frame to share: 64 bytes each.
 const VIEWS: usize = 4096;
-/// Most long lists that wait for a queue to need them.
-const LISTS: usize = 16;
+/// Most lists that wait for a queue to need them, and their places at most: 2 MiB in all.
+const LISTS: usize = 256;
+const LONGEST: usize = 1024;
 
 impl Pool {
     /// A pool that keeps at most `limit` bytes of free buffers.
@@ -82,7 +83,6 @@ impl Pool {
             allocated: 0,
             outstanding: 0,
             lists: Vec::new(),
-            shorts: Vec::new(),
         }
     }
 
@@ -185,34 +185,17 @@ impl Pool {
         }
     }
 
-    /// Makes room in `list` for one more: a queue whose list is full gets a longer one that another queue has used, so that
-    /// in steady state growing and shrinking allocate nothing.
-    pub(super) fn make_room(&mut self, list: &mut VecDeque<Buf>, keep: usize) {
-        if list.len() < list.capacity() || list.len() < keep {
-            return;
-        }
-        let wanted = list.len() * 2;
-        let mut longer = match self.lists.iter().position(|spare| spare.capacity() >= wanted) {
-            Some(place) => self.lists.swap_remove(place),
-            None => VecDeque::with_capacity(wanted),
-        };
-        longer.append(list);
-        self.give_up(core::mem::replace(list, longer), keep);
-    }
-
-    /// Takes the list of a queue that is empty, unless it is short enough to keep.
+    /// A list for a queue of several buffers: in steady state one that another queue has used.
     #[inline]
-    pub(super) fn shorten(&mut self, list: &mut VecDeque<Buf>, keep: usize) {
-        if list.capacity() > keep && list.is_empty() {
-            let short = self.shorts.pop().unwrap_or_default();
-            self.give_up(core::mem::replace(list, short), keep);
-        }
+    pub(super) fn take_list(&mut self) -> Box<VecDeque<Buf>> {
+        self.lists.pop().unwrap_or_default()
     }
 
-    fn give_up(&mut self, list: VecDeque<Buf>, keep: usize) {
-        let place = if list.capacity() > keep { &mut self.lists } else { &mut self.shorts };
-        if place.len() < LISTS {
-            place.push(list);
+    /// Takes the list of a queue back, which is empty.
+    #[inline]
+    pub(super) fn put_list(&mut self, list: Box<VecDeque<Buf>>) {
+        if self.lists.len() < LISTS && list.capacity() <= LONGEST {
+            self.lists.push(list);
         }
     }
 

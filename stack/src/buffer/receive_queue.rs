@@ -1,12 +1,10 @@
 //! Bytes received in order that the application has not read.
 
+use super::chunks::Chunks;
 use super::{Buf, Pool, SizeClass};
-use std::collections::VecDeque;
 
 /// A payload below this many bytes is copied and its frame goes back to the pool.
 const COPY_BELOW: usize = 256;
-/// An empty queue keeps its list of buffers up to this many places.
-const KEEP: usize = 16;
 
 /// Whether `payload` is copied rather than kept in its frame (`design.md`, rule 3): below 256 bytes, or below a quarter
 /// of the memory that it would hold on to.
@@ -31,17 +29,17 @@ pub(crate) fn compact(pool: &mut Pool, payload: Buf) -> Buf {
 /// The receive queue of one connection.
 #[derive(Debug, Default)]
 pub struct ReceiveQueue {
-    bufs: VecDeque<Buf>,
+    bufs: Chunks,
     len: u32,
     memory: u32,
 }
 
-const _: () = assert!(size_of::<ReceiveQueue>() <= 48);
+const _: () = assert!(size_of::<ReceiveQueue>() <= 24);
 
 impl ReceiveQueue {
     /// An empty queue, which owns no memory.
     pub const fn new() -> Self {
-        Self { bufs: VecDeque::new(), len: 0, memory: 0 }
+        Self { bufs: Chunks::new(), len: 0, memory: 0 }
     }
 
     /// Bytes to read.
@@ -73,14 +71,9 @@ impl ReceiveQueue {
             pool.put(payload);
         } else {
             let payload = compact(pool, payload);
-            pool.make_room(&mut self.bufs, KEEP);
-            self.keep(payload);
+            self.memory += payload.memory() as u32;
+            self.bufs.push_back(pool, payload);
         }
-    }
-
-    fn keep(&mut self, buf: Buf) {
-        self.memory += buf.memory() as u32;
-        self.bufs.push_back(buf);
     }
 
     /// Moves bytes to `out` and tells how many.
@@ -93,21 +86,20 @@ impl ReceiveQueue {
             front.trim_front(n);
             filled += n;
             if front.is_empty() {
-                if let Some(done) = self.bufs.pop_front() {
+                if let Some(done) = self.bufs.pop_front(pool) {
                     self.memory -= done.memory() as u32;
                     pool.put(done);
                 }
             }
         }
         self.len -= filled as u32;
-        pool.shorten(&mut self.bufs, KEEP);
         filled
     }
 
     /// Copies bytes to `out` and leaves them; tells how many.
     pub fn peek(&self, out: &mut [u8]) -> usize {
         let mut filled = 0;
-        for buf in &self.bufs {
+        for buf in self.bufs.iter() {
             if filled == out.len() {
                 break;
             }
@@ -119,27 +111,17 @@ impl ReceiveQueue {
     }
 
     /// Takes the first buffer out, without a copy.
-    pub fn pop(&mut self) -> Option<Buf> {
-        let buf = self.bufs.pop_front()?;
+    pub fn pop(&mut self, pool: &mut Pool) -> Option<Buf> {
+        let buf = self.bufs.pop_front(pool)?;
         self.len -= buf.len() as u32;
         self.memory -= buf.memory() as u32;
-        self.shrink();
         Some(buf)
     }
 
     /// Drops everything.
     pub fn clear(&mut self, pool: &mut Pool) {
-        for buf in self.bufs.drain(..) {
-            pool.put(buf);
-        }
+        self.bufs.clear(pool);
         (self.len, self.memory) = (0, 0);
-        pool.shorten(&mut self.bufs, KEEP);
-    }
-
-    fn shrink(&mut self) {
-        if self.bufs.is_empty() && self.bufs.capacity() > KEEP {
-            self.bufs = VecDeque::new();
-        }
     }
 }
 
@@ -210,7 +192,7 @@ mod tests {
                         prop_assert_eq!(&out[..n], &model[..n]);
                     }
                     Op::Pop => {
-                        let popped = queue.pop();
+                        let popped = queue.pop(&mut pool);
                         prop_assert_eq!(popped.is_none(), model.is_empty());
                         if let Some(buf) = popped {
                             prop_assert_eq!(buf.data(), &model[..buf.len()]);
@@ -250,7 +232,7 @@ mod tests {
         let frame = payload(&mut pool, 1514, &[1; 1460]);
         let place = frame.data().as_ptr();
         queue.push(&mut pool, frame);
-        assert_eq!(queue.pop().map(|buf| buf.data().as_ptr()), Some(place));
+        assert_eq!(queue.pop(&mut pool).map(|buf| buf.data().as_ptr()), Some(place));
         assert_eq!(queue.memory(), 0);
     }
 

@@ -1,9 +1,9 @@
 //! Bytes that the application has written and the peer has not acknowledged: from `snd_una` on, in chunks of the pool.
 
 use super::pool::HEADROOM;
+use super::chunks::Chunks;
 use super::{Buf, Pool, SizeClass};
 use crate::wire::checksum;
-use std::collections::VecDeque;
 
 /// A write of at most this many bytes takes a small buffer, which holds it in whole: [`SizeClass::Small`] gives up its
 /// headroom here.
@@ -11,8 +11,6 @@ const SMALL: usize = SizeClass::Small.capacity();
 /// Segments of at least this many bytes get a chunk each, which is shared with the frame. What is smaller is copied: that
 /// costs less than the sharing.
 const FRAMED_FROM: usize = 4096;
-/// An empty queue keeps its list of chunks up to this many places.
-const KEEP: usize = 16;
 
 /// The send queue of one connection. Offset 0 is `snd_una`.
 ///
@@ -20,7 +18,7 @@ const KEEP: usize = 16;
 /// [`copy_out`](Self::copy_out) ended; sequential offsets cost O(1) each, a jump walks the chunks once.
 #[derive(Debug, Default)]
 pub struct SendQueue {
-    chunks: VecDeque<Buf>,
+    chunks: Chunks,
     len: u32,
     memory: u32,
     /// The chunk of the last copy ...
@@ -29,12 +27,12 @@ pub struct SendQueue {
     cursor_offset: u32,
 }
 
-const _: () = assert!(size_of::<SendQueue>() <= 48);
+const _: () = assert!(size_of::<SendQueue>() <= 32);
 
 impl SendQueue {
     /// An empty queue, which owns no memory.
     pub const fn new() -> Self {
-        Self { chunks: VecDeque::new(), len: 0, memory: 0, cursor_chunk: 0, cursor_offset: 0 }
+        Self { chunks: Chunks::new(), len: 0, memory: 0, cursor_chunk: 0, cursor_offset: 0 }
     }
 
     /// Bytes from `snd_una` to the end.
@@ -82,8 +80,7 @@ impl SendQueue {
             chunk.reset(0);
             let n = chunk.append(rest);
             rest = &rest[n..];
-            pool.make_room(&mut self.chunks, KEEP);
-            self.push(chunk);
+            self.push(pool, chunk);
         }
         bytes.len()
     }
@@ -108,8 +105,7 @@ impl SendQueue {
             let n = chunk.append_summed(&rest[..rest.len().min(room)]);
             unsent += n;
             rest = &rest[n..];
-            pool.make_room(&mut self.chunks, KEEP);
-            self.push(chunk);
+            self.push(pool, chunk);
         }
     }
 
@@ -141,13 +137,13 @@ impl SendQueue {
     }
 
     /// Appends a chunk that the application filled, without a copy.
-    pub fn push(&mut self, chunk: Buf) {
+    pub fn push(&mut self, pool: &mut Pool, chunk: Buf) {
         if chunk.is_empty() {
             return;
         }
         self.len += chunk.len() as u32;
         self.memory += chunk.memory() as u32;
-        self.chunks.push_back(chunk);
+        self.chunks.push_back(pool, chunk);
     }
 
     /// Drops `n` bytes (at most all) from the front: `snd_una` moved. Chunks that are done go back to the pool.
@@ -162,7 +158,7 @@ impl SendQueue {
                 break;
             }
             left -= front.len();
-            if let Some(done) = self.chunks.pop_front() {
+            if let Some(done) = self.chunks.pop_front(pool) {
                 self.memory -= done.memory() as u32;
                 pool.put(done);
             }
@@ -175,7 +171,7 @@ impl SendQueue {
             self.cursor_offset = 0;
         }
         if self.chunks.is_empty() {
-            self.rewind(pool);
+            (self.cursor_chunk, self.cursor_offset) = (0, 0);
         }
     }
 
@@ -227,16 +223,8 @@ impl SendQueue {
 
     /// Drops everything.
     pub fn clear(&mut self, pool: &mut Pool) {
-        for chunk in self.chunks.drain(..) {
-            pool.put(chunk);
-        }
-        (self.len, self.memory) = (0, 0);
-        self.rewind(pool);
-    }
-
-    fn rewind(&mut self, pool: &mut Pool) {
-        (self.cursor_chunk, self.cursor_offset) = (0, 0);
-        pool.shorten(&mut self.chunks, KEEP);
+        self.chunks.clear(pool);
+        *self = Self::new();
     }
 }
 
@@ -244,6 +232,7 @@ impl SendQueue {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     #[derive(Clone, Debug)]
     enum Op {
@@ -302,7 +291,7 @@ mod tests {
                         let data = bytes(&mut seed, n);
                         let mut chunk = Buf::new(n + 7, 3);
                         chunk.append(&data);
-                        queue.push(chunk);
+                        queue.push(&mut pool, chunk);
                         model.extend(data);
                     }
                     Op::Ack(n) => {
@@ -345,7 +334,6 @@ mod tests {
             }
             queue.clear(&mut pool);
             prop_assert_eq!((queue.len(), queue.memory()), (0, 0));
-            prop_assert!(queue.chunks.capacity() <= KEEP);
         }
     }
 
@@ -356,11 +344,11 @@ mod tests {
         for _ in 0..SMALL / 7 {
             queue.write(&mut pool, &[7; 7], 0, 0);
         }
-        assert_eq!((queue.chunks.len(), pool.allocated()), (1, 1));
+        assert_eq!((queue.chunks.iter().count(), pool.allocated()), (1, 1));
         assert_eq!(queue.memory(), SMALL + 64);
         queue.write(&mut pool, &[8; 3000], 0, 0);
         assert_eq!(
-            queue.chunks.back().unwrap().capacity(),
+            queue.chunks.back_mut().unwrap().capacity(),
             SizeClass::Chunk.capacity(),
             "bulk takes a chunk"
         );
@@ -377,7 +365,7 @@ mod tests {
             queue.write(&mut pool, piece, segment, unsent);
             unsent += piece.len();
         }
-        let place = queue.chunks[1].data().as_ptr();
+        let place = queue.chunks.get(1).unwrap().data().as_ptr();
         let (first, _) = queue.frame(&mut pool, 0, segment, true);
         let (second, sum) = queue.frame(&mut pool, segment, segment, true);
         assert_eq!(second.data().as_ptr(), place);
@@ -419,7 +407,7 @@ mod tests {
             queue.copy_out(offset, &mut out);
             assert_eq!(out, data[offset..offset + 1000]);
             let end_of_cursor_chunk =
-                queue.cursor_offset as usize + queue.chunks[queue.cursor_chunk as usize].len();
+                queue.cursor_offset as usize + queue.chunks.get(queue.cursor_chunk as usize).unwrap().len();
             assert!(offset + 1000 <= end_of_cursor_chunk && queue.cursor_offset as usize <= offset + 1000);
         }
         queue.ack(&mut pool, 40_001);

@@ -105,7 +105,7 @@ impl Shard {
         let Some(slot) = self.connections.at_mut(index) else { return };
         let Owner::Cell(cell) = &mut slot.owner else { return };
         let mut any = false;
-        while let Some(chunk) = slot.connection.pop() {
+        while let Some(chunk) = slot.connection.pop(&mut self.pool) {
             self.lent[class_of(&chunk)] += 1;
             self.pool.forget(&chunk);
             cell.given = cell.given.wrapping_add(chunk.len() as u32);

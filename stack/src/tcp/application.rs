@@ -4,7 +4,7 @@ use super::connection::{Connection, Context};
 use super::error::IoError;
 use super::stamp::Stamp;
 use super::state::{Common, Fin, Phase, Synchronized, TcpState};
-use crate::buffer::{Buf, SendQueue};
+use crate::buffer::{Buf, Pool, SendQueue};
 use crate::settings;
 
 /// What may always be queued, however small the congestion window.
@@ -97,7 +97,7 @@ impl Connection {
             Err(error) => return Err((chunk, error)),
         };
         let was_empty = queue.is_empty();
-        queue.push(chunk);
+        queue.push(ctx.pool, chunk);
         self.on_queued(ctx, was_empty);
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Connection {
             Err(error) => return Err((chunk, error)),
         };
         let was_empty = queue.is_empty();
-        queue.push(chunk);
+        queue.push(ctx.pool, chunk);
         self.on_queued(ctx, was_empty);
         Ok(())
     }
@@ -172,9 +172,9 @@ impl Connection {
 
     /// Takes the next chunk of received bytes out. They count against the window until [`consumed`](Self::consumed) says
     /// that the application has them.
-    pub fn pop(&mut self) -> Option<Buf> {
+    pub fn pop(&mut self, pool: &mut Pool) -> Option<Buf> {
         let Phase::Synchronized(s) = &mut self.phase else { return None };
-        let chunk = s.rcv.queue.pop()?;
+        let chunk = s.rcv.queue.pop(pool)?;
         s.rcv.popped += chunk.len() as u32;
         Some(chunk)
     }

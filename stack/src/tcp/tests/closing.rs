@@ -106,7 +106,7 @@ fn closing_with_unread_data_resets_and_without_sends_fin() {
     assert_eq!((read.side.state(), read.drain()[0].header.flags), (TcpState::FinWait1, FIN));
     let mut popped = solo(&Options::default());
     popped.give_next(ACK, b"in the cell");
-    assert!(popped.side.connection.pop().is_some());
+    assert!(popped.side.connection.pop(&mut popped.side.pool).is_some());
     assert!(close(&mut popped), "what the cell holds is unread as well");
 }
 

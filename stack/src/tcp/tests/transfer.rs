@@ -108,7 +108,8 @@ fn chunks_of_the_cells_count_against_the_window_until_they_are_consumed() {
     net.sides[0].write(net.now, &data);
     net.run(Duration::from_secs(2));
     let mut popped = 0;
-    while let Some(chunk) = net.sides[1].connection.pop() {
+    let side = &mut net.sides[1];
+    while let Some(chunk) = side.connection.pop(&mut side.pool) {
         popped += chunk.len();
     }
     assert!((60_000..=70_000).contains(&popped), "what the first window takes: {popped}");
