@@ -20,6 +20,7 @@ mod settle;
 mod slot;
 mod snapshot;
 mod table;
+mod table_part;
 mod timed;
 mod timers;
 mod train;

@@ -1,13 +1,13 @@
 //! The connection table: one keyed probe finds the connection, the half-open entry or the TIME-WAIT record of a flow.
 //! It has no lock: it belongs to the shard, and whoever touches it holds `&mut Shard`.
 //!
-//! It is 256 small tables, chosen by the hash's high bits. Each grows alone, so that no insert moves more than a 256th of
-//! the entries, and a shard with a million connections has no long turn. An entry is four bytes: two bits of kind and a
-//! place in the store of that kind, which holds the key.
+//! It is 256 small tables ([`part`](super::table_part)), chosen by the hash's high bits. Each grows alone, so that no insert
+//! moves more than a 256th of the entries, and a shard with a million connections has no long turn. An entry is two bits of
+//! kind and a place in the store of that kind, which holds the key.
 
+use super::table_part::Part;
 use crate::base::Prf;
 use crate::wire::FlowKey;
-use hashbrown::HashTable;
 
 /// What a flow is at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,13 +20,14 @@ pub(crate) enum Entry {
     TimeWait(u32),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Packed(u32);
+/// An [`Entry`] in four bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Packed(u32);
 
 const PLACE: u32 = (1 << 30) - 1;
 
 impl Packed {
-    fn new(entry: Entry) -> Self {
+    pub(super) fn new(entry: Entry) -> Self {
         match entry {
             Entry::Connection(place) => Self(place & PLACE),
             Entry::HalfOpen(place) => Self(1 << 30 | place & PLACE),
@@ -34,9 +35,15 @@ impl Packed {
         }
     }
 
+    /// The place alone.
     #[inline]
-    fn entry(self) -> Entry {
-        let place = self.0 & PLACE;
+    pub(super) fn place(self) -> u32 {
+        self.0 & PLACE
+    }
+
+    #[inline]
+    pub(super) fn entry(self) -> Entry {
+        let place = self.place();
         match self.0 >> 30 {
             0 => Entry::Connection(place),
             1 => Entry::HalfOpen(place),
@@ -58,7 +65,7 @@ pub(crate) trait Keys {
 const PARTS: usize = 256;
 
 pub(crate) struct FlowTable {
-    parts: Vec<HashTable<Packed>>,
+    parts: Vec<Part>,
     prf: Prf,
     len: usize,
 }
@@ -68,7 +75,7 @@ impl FlowTable {
     /// start, with room for chance to favour a part.
     pub(crate) fn new(prf: Prf, unproven: usize) -> Self {
         let each = unproven / PARTS * 3 + 8;
-        Self { parts: (0..PARTS).map(|_| HashTable::with_capacity(each)).collect(), prf, len: 0 }
+        Self { parts: (0..PARTS).map(|_| Part::with_capacity(each)).collect(), prf, len: 0 }
     }
 
     /// Entries held.
@@ -78,8 +85,7 @@ impl FlowTable {
 
     /// Bytes of the index.
     pub(crate) fn memory(&self) -> usize {
-        self.parts.iter().map(HashTable::allocation_size).sum::<usize>()
-            + PARTS * size_of::<HashTable<Packed>>()
+        self.parts.iter().map(Part::memory).sum::<usize>() + PARTS * size_of::<Part>()
     }
 
     /// The hash of `key`.
@@ -88,7 +94,7 @@ impl FlowTable {
         FlowHash(hash_of(&self.prf, key))
     }
 
-    /// hashbrown takes its tag from the highest bits and its bucket from the lowest, so the part comes from between.
+    /// A part takes its tag from the highest bits and its bucket from the lowest, so the part itself comes from between.
     #[inline]
     fn part(hash: FlowHash) -> usize {
         (hash.0 >> 40) as usize % PARTS
@@ -97,44 +103,31 @@ impl FlowTable {
     /// What `key` is at the moment.
     #[inline]
     pub(crate) fn find(&self, hash: FlowHash, key: &FlowKey, keys: &impl Keys) -> Option<Entry> {
-        let part = &self.parts[Self::part(hash)];
-        part.find(hash.0, |packed| keys.key(packed.entry()) == Some(key)).map(|packed| packed.entry())
+        let is_it = |packed: Packed| keys.key(packed.entry()) == Some(key);
+        self.parts[Self::part(hash)].find(hash.0, is_it).map(Packed::entry)
     }
 
     /// Adds an entry for a key that has none.
     pub(crate) fn insert(&mut self, hash: FlowHash, entry: Entry, keys: &impl Keys) {
         let prf = &self.prf;
-        let rehash = |packed: &Packed| match keys.key(packed.entry()) {
+        let rehash = |packed: Packed| match keys.key(packed.entry()) {
             Some(key) => hash_of(prf, key),
             None => 0,
         };
-        self.parts[Self::part(hash)].insert_unique(hash.0, Packed::new(entry), rehash);
+        self.parts[Self::part(hash)].insert(hash.0, Packed::new(entry), rehash);
         self.len += 1;
     }
 
     /// Makes the entry `from` of a flow `to`, in place.
     pub(crate) fn replace(&mut self, hash: FlowHash, from: Entry, to: Entry) -> bool {
-        let from = Packed::new(from);
-        match self.parts[Self::part(hash)].find_mut(hash.0, |packed| *packed == from) {
-            Some(packed) => {
-                *packed = Packed::new(to);
-                true
-            }
-            None => false,
-        }
+        self.parts[Self::part(hash)].replace(hash.0, Packed::new(from), Packed::new(to))
     }
 
     /// Removes an entry; whether it was there.
     pub(crate) fn remove(&mut self, hash: FlowHash, entry: Entry) -> bool {
-        let wanted = Packed::new(entry);
-        match self.parts[Self::part(hash)].find_entry(hash.0, |packed| *packed == wanted) {
-            Ok(found) => {
-                found.remove();
-                self.len -= 1;
-                true
-            }
-            Err(_) => false,
-        }
+        let removed = self.parts[Self::part(hash)].remove(hash.0, Packed::new(entry));
+        self.len -= usize::from(removed);
+        removed
     }
 }
 
