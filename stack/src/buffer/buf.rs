@@ -8,37 +8,11 @@
 //! only where it is no other holder's. Each holder has its own header, so its start and end are its own. The last one has the
 //! allocation for itself again.
 
+use super::Offload;
 use crate::sync::atomic::{AtomicU32, Ordering, UnsafeCell, fence};
 use crate::wire::checksum;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-
-/// What is known of a frame's transport checksum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Checksum {
-    /// It stands in the frame and nobody has verified it.
-    #[default]
-    Complete,
-    /// Received: the device or the local kernel vouches for it.
-    Verified,
-    /// The field holds the sum of the pseudo-header; whoever puts the frame on a wire finishes it over the bytes from
-    /// `start` and stores it at `start + offset`. Received so, it is a local frame and counts as verified.
-    Partial {
-        /// Offset of the transport header from the start of the frame.
-        start: u16,
-        /// Offset of the checksum field in the transport header.
-        offset: u16,
-    },
-}
-
-/// Offload metadata of a frame.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Offload {
-    /// State of the transport checksum.
-    pub checksum: Checksum,
-    /// Payload bytes of each segment that this super-segment stands for; 0 where the frame is one segment.
-    pub segment_size: u16,
-}
 
 #[repr(C, align(64))]
 pub(crate) struct Header {
@@ -467,6 +441,7 @@ impl core::fmt::Debug for Buf {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Checksum;
     use super::*;
 
     #[test]
