@@ -121,8 +121,9 @@ impl Pool {
     #[inline]
     fn keep(&mut self, mut buf: Buf) {
         let memory = buf.memory();
-        let class = SizeClass::ALL.into_iter().find(|class| class.capacity() == buf.capacity());
-        if let Some(class) = class.filter(|_| self.held + memory <= self.limit) {
+        // The smallest class that it would serve is its own, unless it came from elsewhere and is of none.
+        let class = SizeClass::for_len(buf.capacity().saturating_sub(HEADROOM));
+        if class.capacity() == buf.capacity() && self.held + memory <= self.limit {
             self.held += memory;
             if buf.is_borrowed() {
                 buf.set_borrowed(false);
