@@ -202,8 +202,8 @@ pub fn seeds_icmpv4() -> Vec<Vec<u8>> {
             all.push(written(&Icmpv4::Unreachable { reason, quoted }));
         }
     }
-    all.push(written(&Icmpv4::EchoRequest { identifier: 1, sequence: 2, data: b"data" }));
-    all.push(written(&Icmpv4::EchoReply { identifier: 1, sequence: 2, data: b"data" }));
+    all.push(written(&Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: 2, data: b"data" }));
+    all.push(written(&Icmpv4::EchoReply { code: 0, identifier: 1, sequence: 2, data: b"data" }));
     for kind in [5, 11, 12, 13] {
         all.push(written(&Icmpv4::Other { kind, code: 0, word: [192, 0, 2, 254], body: &tcp }));
     }

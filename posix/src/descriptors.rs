@@ -61,6 +61,8 @@ impl Numbers for Counting {
 pub(crate) enum Descriptor {
     Socket(Box<Socket>),
     Epoll(Epoll),
+    /// A socket whose `close` waits for the peer's acknowledgment: to all other calls the number names nothing.
+    Lingering(ConnId),
 }
 
 /// The table, and the way back from the stack's names.
@@ -92,7 +94,7 @@ impl Descriptors {
         match self.by_number.get(&fd) {
             Some(Descriptor::Socket(socket)) => Ok(socket),
             Some(Descriptor::Epoll(_)) => fail(libc::ENOTSOCK),
-            None => fail(libc::EBADF),
+            Some(Descriptor::Lingering(_)) | None => fail(libc::EBADF),
         }
     }
 
@@ -100,7 +102,7 @@ impl Descriptors {
         match self.by_number.get_mut(&fd) {
             Some(Descriptor::Socket(socket)) => Ok(socket),
             Some(Descriptor::Epoll(_)) => fail(libc::ENOTSOCK),
-            None => fail(libc::EBADF),
+            Some(Descriptor::Lingering(_)) | None => fail(libc::EBADF),
         }
     }
 
@@ -108,7 +110,7 @@ impl Descriptors {
         match self.by_number.get(&fd) {
             Some(Descriptor::Epoll(epoll)) => Ok(epoll),
             Some(Descriptor::Socket(_)) => fail(libc::EINVAL),
-            None => fail(libc::EBADF),
+            Some(Descriptor::Lingering(_)) | None => fail(libc::EBADF),
         }
     }
 
@@ -116,7 +118,7 @@ impl Descriptors {
         match self.by_number.get_mut(&fd) {
             Some(Descriptor::Epoll(epoll)) => Ok(epoll),
             Some(Descriptor::Socket(_)) => fail(libc::EINVAL),
-            None => fail(libc::EBADF),
+            Some(Descriptor::Lingering(_)) | None => fail(libc::EBADF),
         }
     }
 
@@ -124,14 +126,14 @@ impl Descriptors {
     pub(crate) fn sockets(&self) -> impl Iterator<Item = (Fd, &Socket)> {
         self.by_number.iter().filter_map(|(fd, descriptor)| match descriptor {
             Descriptor::Socket(socket) => Some((*fd, &**socket)),
-            Descriptor::Epoll(_) => None,
+            Descriptor::Epoll(_) | Descriptor::Lingering(_) => None,
         })
     }
 
     pub(crate) fn epolls_mut(&mut self) -> impl Iterator<Item = &mut Epoll> {
         self.by_number.values_mut().filter_map(|descriptor| match descriptor {
             Descriptor::Epoll(epoll) => Some(epoll),
-            Descriptor::Socket(_) => None,
+            Descriptor::Socket(_) | Descriptor::Lingering(_) => None,
         })
     }
 

@@ -16,6 +16,8 @@ pub enum Awaited {
     Incoming,
     /// Any descriptor of a poll or an epoll set.
     Ready,
+    /// The peer's acknowledgment of all that was written and of the end (`close` with a linger time).
+    Acknowledged,
 }
 
 /// A call that would block, on a descriptor that may: let time pass, and call again.
@@ -39,7 +41,8 @@ impl Wait {
     /// Nothing came of it: `EAGAIN`, or `EINPROGRESS` for a connect, which goes on.
     pub fn expired(&self, done: usize) -> Result<usize, Errno> {
         match self.on {
-            Awaited::Ready => Ok(0),
+            // A close has happened, whatever became of the data.
+            Awaited::Ready | Awaited::Acknowledged => Ok(0),
             _ if done > 0 => Ok(done),
             Awaited::Connected => Err(Errno(libc::EINPROGRESS)),
             Awaited::Readable | Awaited::Writable | Awaited::Incoming => Err(Errno(libc::EAGAIN)),

@@ -384,7 +384,7 @@ fn what_is_no_socket_of_ours_is_an_error_and_numbers_come_back() {
     let calls = &mut pair.client;
     assert_eq!(calls.socket(libc::AF_UNIX, libc::SOCK_STREAM, 0), Err(Errno(libc::EAFNOSUPPORT)));
     assert_eq!(calls.socket(libc::AF_INET, libc::SOCK_DGRAM, 0), Err(Errno(libc::ESOCKTNOSUPPORT)));
-    assert_eq!(calls.close(77), Err(Errno(libc::EBADF)));
+    assert_eq!(errno(calls.close(77)), libc::EBADF);
     let fd = calls.socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
     assert_eq!(calls.shutdown(fd, libc::SHUT_WR), Err(Errno(libc::ENOTCONN)));
     assert_eq!(calls.shutdown(fd, 9), Err(Errno(libc::EINVAL)));
@@ -395,4 +395,59 @@ fn what_is_no_socket_of_ours_is_an_error_and_numbers_come_back() {
     assert_eq!(calls.listen(set, 1), Err(Errno(libc::ENOTSOCK)));
     calls.close(fd).unwrap();
     assert_eq!(calls.socket(libc::AF_INET, libc::SOCK_STREAM, 0), Ok(fd));
+}
+
+fn linger(calls: &mut Calls, fd: Fd, seconds: i32) {
+    let value = [int(1), int(seconds)].concat();
+    calls.setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, &value).unwrap();
+}
+
+/// RFC 9293, Section 3.9.1.4.
+#[test]
+fn a_close_with_a_linger_time_waits_for_the_acknowledgment_of_data_and_fin() {
+    let mut pair = Pair::new();
+    let (_, client, accepted) = pair.connected();
+    pair.client.fcntl(client, libc::F_SETFL, 0).unwrap();
+    linger(&mut pair.client, client, 5);
+    pair.client.send(client, b"abc", 0).unwrap();
+    let Err(Stop::WouldBlock(wait)) = pair.client.close(client) else { panic!("nothing is acknowledged") };
+    assert_eq!((wait.fd, wait.on, wait.until), (client, Awaited::Acknowledged, None));
+    // To every other call it is closed, and its number is not given again.
+    assert!(pair.client.knows(client));
+    assert_eq!(errno(pair.client.send(client, b"d", 0)), libc::EBADF);
+    assert_eq!(pair.client.fcntl(client, libc::F_GETFL, 0), Err(Errno(libc::EBADF)));
+    assert_ne!(pair.client.socket(libc::AF_INET, libc::SOCK_STREAM, 0), Ok(client));
+    assert!(matches!(pair.client.close(client), Err(Stop::WouldBlock(_))));
+    pair.settle();
+    assert_eq!(pair.client.close(client), Ok(()));
+    assert!(!pair.client.knows(client));
+    assert_eq!(pair.client.socket(libc::AF_INET, libc::SOCK_STREAM, 0), Ok(client));
+    let mut out = [0; 8];
+    assert_eq!(pair.server.recv(accepted, &mut out, 0), Ok(3));
+    assert_eq!(pair.server.recv(accepted, &mut out, 0), Ok(0));
+}
+
+#[test]
+fn a_close_that_lingers_ends_with_its_time_and_one_that_never_waits_ends_at_once() {
+    let mut pair = Pair::new();
+    let (listener, client, _accepted) = pair.connected();
+    pair.client.fcntl(client, libc::F_SETFL, 0).unwrap();
+    linger(&mut pair.client, client, 2);
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+    let other = pair.client.socket(libc::AF_INET, kind, 0).unwrap();
+    assert_eq!(errno(pair.client.connect(other, &v4("10.0.0.1:80"))), libc::EINPROGRESS);
+    pair.settle();
+    pair.server.accept(listener, 0).unwrap();
+    linger(&mut pair.client, other, 2);
+    pair.cut = true;
+    for fd in [client, other] {
+        pair.client.send(fd, b"abc", 0).unwrap();
+    }
+    assert_eq!(pair.client.close(other), Ok(()));
+    assert!(matches!(pair.client.close(client), Err(Stop::WouldBlock(_))));
+    pair.run(Duration::from_millis(1900));
+    assert!(matches!(pair.client.close(client), Err(Stop::WouldBlock(_))));
+    pair.run(Duration::from_millis(200));
+    assert_eq!(pair.client.close(client), Ok(()));
+    assert_eq!(errno(pair.client.close(client)), libc::EBADF);
 }

@@ -93,8 +93,8 @@ impl Source {
         let body = self.bytes(40);
         let code = self.rng.next_u32() as u8 % 16;
         let message = match self.below(4) {
-            0 => Icmpv4::EchoRequest { identifier: 1, sequence: 2, data: &body },
-            1 => Icmpv4::EchoReply { identifier: 1, sequence: 2, data: &body },
+            0 => Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: 2, data: &body },
+            1 => Icmpv4::EchoReply { code: 0, identifier: 1, sequence: 2, data: &body },
             2 => Icmpv4::Unreachable { reason: Unreachable::from_wire(code, 70), quoted },
             _ => Icmpv4::Other { kind: self.rng.next_u32() as u8, code, word: [1, 2, 3, 4], body: quoted },
         };

@@ -24,7 +24,7 @@ fn wire() -> Wire {
 /// An echo request from OTHER as an IP packet, and its data.
 fn echo(len: usize) -> (Vec<u8>, Vec<u8>) {
     let data: Vec<u8> = (0..len).map(|i| (i ^ (i >> 8)) as u8).collect();
-    let message = Icmpv4::EchoRequest { identifier: 5, sequence: 6, data: &data };
+    let message = Icmpv4::EchoRequest { code: 0, identifier: 5, sequence: 6, data: &data };
     let mut bytes = vec![0; message.written_len()];
     message.write(&mut bytes);
     (frames::ipv4(OTHER, US, IpProtocol::ICMP, &bytes), data)
@@ -58,7 +58,10 @@ fn a_ping_of_4000_bytes_is_answered_with_all_its_bytes() {
     let seen = wire.take();
     assert_eq!(seen.len(), 3);
     let answer = put_together(&seen);
-    assert_eq!(Icmpv4::parse(&answer), Ok(Icmpv4::EchoReply { identifier: 5, sequence: 6, data: &data }));
+    assert_eq!(
+        Icmpv4::parse(&answer),
+        Ok(Icmpv4::EchoReply { code: 0, identifier: 5, sequence: 6, data: &data })
+    );
     assert!(synward::wire::icmpv4::checksum_ok(&answer));
     assert_eq!(wire.host.snapshot().counters.reassembled, 1);
     assert_eq!(wire.host.memory().buffers, 0);
@@ -87,9 +90,11 @@ fn our_own_ping_beyond_the_mtu_goes_in_fragments_and_its_reply_is_understood() {
     wire.host.ping(OTHER.into(), 1, 2, 4000, secs(5)).unwrap();
     wire.settle();
     let request = put_together(&wire.take());
-    let Ok(Icmpv4::EchoRequest { identifier, sequence, data }) = Icmpv4::parse(&request) else { panic!() };
+    let Ok(Icmpv4::EchoRequest { code, identifier, sequence, data }) = Icmpv4::parse(&request) else {
+        panic!()
+    };
     assert_eq!(data.len(), 4000);
-    let message = Icmpv4::EchoReply { identifier, sequence, data };
+    let message = Icmpv4::EchoReply { code, identifier, sequence, data };
     let mut bytes = vec![0; message.written_len()];
     message.write(&mut bytes);
     let reply = frames::ipv4(OTHER, US, IpProtocol::ICMP, &bytes);

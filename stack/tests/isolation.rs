@@ -35,7 +35,7 @@ impl Probe {
                 peer.frame(&peer.header(ACK), &[])
             }
             Self::Echo => {
-                let echo = Icmpv4::EchoRequest { identifier: 1, sequence: n, data: b"probe" };
+                let echo = Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: n, data: b"probe" };
                 let (mac, from) = if other { (OTHER_MAC, OTHER) } else { (frames::PEER_MAC, frames::PEER) };
                 frames::icmp(mac, from, &echo)
             }

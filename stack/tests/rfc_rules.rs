@@ -25,7 +25,7 @@ fn what_we_send_has_the_time_to_live_of_the_setting() {
         let mut settings = Settings::default();
         settings.ip.ttl = ttl;
         let mut wire = listening(settings);
-        let echo = Icmpv4::EchoRequest { identifier: 1, sequence: 1, data: b"ping" };
+        let echo = Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: 1, data: b"ping" };
         wire.inject(&frames::icmp(PEER_MAC, PEER, &echo));
         assert!(matches!(wire.take()[..], [Seen::Icmp(_, PEER, seen, _)] if seen == ttl));
         let answer = Peer::new(50_000, 80).syn(&mut wire, TcpOptions::default());

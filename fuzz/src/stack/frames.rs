@@ -113,8 +113,8 @@ pub(super) fn echo(peer: &Peer, reply: bool, sequence: u8, len: u8) -> Vec<u8> {
     icmp(
         *peer.me.ip(),
         &match reply {
-            true => Icmpv4::EchoReply { identifier, sequence, data: &data },
-            false => Icmpv4::EchoRequest { identifier, sequence, data: &data },
+            true => Icmpv4::EchoReply { code: 0, identifier, sequence, data: &data },
+            false => Icmpv4::EchoRequest { code: 0, identifier, sequence, data: &data },
         },
     )
 }

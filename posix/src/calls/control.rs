@@ -29,6 +29,7 @@ impl<D: Device> Sockets<D> {
             (libc::F_GETFL, Descriptor::Socket(socket)) => {
                 Ok(libc::O_RDWR | if socket.nonblocking { libc::O_NONBLOCK } else { 0 })
             }
+            (_, Descriptor::Lingering(_)) => fail(libc::EBADF),
             (libc::F_GETFL, Descriptor::Epoll(_)) => Ok(libc::O_RDWR),
             (libc::F_SETFL, Descriptor::Socket(socket)) => {
                 socket.nonblocking = argument & libc::O_NONBLOCK != 0;

@@ -5,7 +5,7 @@ use crate::descriptors::{Descriptor, Fd};
 use crate::errno::Errno;
 use crate::socket::{Phase, Socket};
 use crate::sockets::Sockets;
-use crate::stop::fail;
+use crate::stop::{Awaited, Stop, Wait, fail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use synward::buffer::Device;
 use synward::driver::Host;
@@ -161,21 +161,53 @@ impl<D: Device> Sockets<D> {
         }
     }
 
-    /// `close`: the descriptor is gone; the connection ends in the background as the socket's options say.
+    /// `close`: the descriptor is gone; the connection ends in the background as the socket's options say. With a linger time
+    /// a blocking socket waits until the peer has acknowledged all, the stack has given up after that time, or the connection
+    /// has ended otherwise; called again, it tells whether that is so. To all other calls the descriptor is gone at once.
     ///
     /// # Errors
-    /// `EBADF`.
-    pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
-        let Some(descriptor) = self.table.remove(fd) else { return fail(libc::EBADF) };
+    /// `EBADF`; [`Stop::WouldBlock`] while it waits, without an end of its own: the connection's is the stack's to keep.
+    pub fn close(&mut self, fd: Fd) -> Result<(), Stop> {
+        let lingering = match self.table.remove(fd) {
+            None => return fail(libc::EBADF),
+            Some(Descriptor::Lingering(id)) => Some(id),
+            Some(Descriptor::Epoll(_)) => {
+                self.forget(fd);
+                None
+            }
+            Some(Descriptor::Socket(socket)) => {
+                self.forget(fd);
+                self.leave(socket.phase, |host, id| host.close(id));
+                self.turn();
+                // RFC 9293, Section 3.9.1.4, leaves the waiting to the interface. One that never waits does not here either.
+                let waits = socket.choices.linger.is_some() && !socket.nonblocking;
+                socket.connection().filter(|_| waits)
+            }
+        };
+        if let Some(id) = lingering.filter(|id| self.is_owed_an_ack(*id)) {
+            self.table.insert(fd, Descriptor::Lingering(id));
+            return Err(Stop::WouldBlock(Wait { fd, on: Awaited::Acknowledged, until: None, done: 0 }));
+        }
+        self.numbers.give_back(fd);
+        Ok(())
+    }
+
+    /// No set watches `fd` any more.
+    fn forget(&mut self, fd: Fd) {
         for epoll in self.table.epolls_mut() {
             epoll.forget(fd);
         }
-        if let Descriptor::Socket(socket) = descriptor {
-            self.leave(socket.phase, |host, id| host.close(id));
+    }
+
+    /// Whether the peer has still to acknowledge data or the FIN of a connection that is closed here.
+    fn is_owed_an_ack(&self, id: ConnId) -> bool {
+        match self.host.state(id) {
+            TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck => true,
+            // It cannot be: a close leaves these states.
+            TcpState::Established | TcpState::CloseWait | TcpState::SynReceived => false,
+            TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed => false,
+            TcpState::SynSent | TcpState::Listen => false,
         }
-        self.numbers.give_back(fd);
-        self.turn();
-        Ok(())
     }
 }
 

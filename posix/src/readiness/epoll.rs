@@ -97,7 +97,7 @@ impl<D: Device> Sockets<D> {
         match self.table.get(fd) {
             Some(Descriptor::Socket(_)) => {}
             Some(Descriptor::Epoll(_)) => return fail(libc::EINVAL),
-            None => return fail(libc::EBADF),
+            Some(Descriptor::Lingering(_)) | None => return fail(libc::EBADF),
         }
         let entries = &mut self.table.epoll_mut(set)?.entries;
         let fresh = event.map(|asked| Entry { asked, told: None, disarmed: false });

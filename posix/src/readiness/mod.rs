@@ -30,6 +30,7 @@ impl<D: Device> Sockets<D> {
     pub(crate) fn ready(&mut self, fd: Fd) -> Option<u32> {
         let socket = match self.table.get(fd)? {
             Descriptor::Socket(socket) => &**socket,
+            Descriptor::Lingering(_) => return None,
             Descriptor::Epoll(_) => return Some(if self.epoll_has_any(fd) { IN | RDNORM } else { 0 }),
         };
         let bits = self.socket_ready(socket);

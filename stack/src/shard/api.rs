@@ -165,7 +165,7 @@ impl Shard {
     }
 
     /// Gives the connection up: what was written is still sent and FIN follows, in the background; unread data resets it
-    /// (RFC 9293, Section 3.10.4; RFC 2525, Section 2.17). The id is no longer valid.
+    /// (RFC 9293, Section 3.10.4; RFC 2525, Section 2.17). The id is good for [`state`](Self::state) alone.
     pub fn close(&mut self, id: ConnId) {
         if self.connections.get(id.id).is_some() {
             self.end_by_application(id.id.index, Ending::Close);

@@ -142,6 +142,7 @@ impl Shard {
             return self.give_up(arrived.payload, Discard::ConnectionTableFull);
         }
         let chosen = owner.options.packet_options();
+        let window = owner.options.announced_window(&self.settings.tcp);
         let payload_len = arrived.payload.len();
         let outcome =
             self.admission.on_segment(self.now, id, &mut owner.backlog, arrived.header, payload_len);
@@ -150,11 +151,11 @@ impl Shard {
                 return self.establish(hash, Some(Entry::HalfOpen(index)), place, &handshake, arrived);
             }
             HalfOpenOutcome::Answer(reply) => {
-                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                self.send_reply(&reply, chosen, window);
                 Discard::SynDuplicate
             }
             HalfOpenOutcome::Challenge(reply, discard) => {
-                self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                self.send_reply(&reply, chosen, window);
                 discard
             }
             HalfOpenOutcome::Reset(discard) => self.refuse(&arrived, discard),
@@ -276,6 +277,7 @@ impl Shard {
         };
         self.counters.syns_received += 1;
         let chosen = listener.options.packet_options();
+        let window = listener.options.announced_window(&self.settings.tcp);
         let (existing, min_iss) = match before {
             Before::Nothing => (None, None),
             Before::HalfOpen(id) => (Some(id), None),
@@ -294,15 +296,15 @@ impl Shard {
                         }
                         self.enter(hash, Entry::HalfOpen(id.index()));
                     }
-                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    self.send_reply(&reply, chosen, window);
                     if new { Ok(Taken::SynEntered) } else { Err(Discard::SynDuplicate) }
                 }
                 Verdict::Cookie(reply) => {
-                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    self.send_reply(&reply, chosen, window);
                     Ok(Taken::SynCookie)
                 }
                 Verdict::Challenge(reply, discard) => {
-                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    self.send_reply(&reply, chosen, window);
                     Err(discard)
                 }
                 Verdict::Drop(discard) => Err(discard),
@@ -326,8 +328,11 @@ impl Shard {
             return self.give_up(arrived.payload, Discard::TcpEntryGone);
         };
         let our_mss = owner.options.announced_mss(path_mss);
+        // What the SYN-ACK announced: see `send_reply`.
+        let announced = u32::from(owner.options.announced_window(&self.settings.tcp));
+        let handshake = Handshake { our_window: handshake.our_window.min(announced), ..*handshake };
         let connection =
-            Connection::from_handshake(handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
+            Connection::from_handshake(&handshake, our_mss, &owner.options, &self.settings.tcp, self.now);
         // Both callers looked for room before admission gave its place up.
         let Some(id) = self.insert_connection(connection, Owner::Accept) else {
             return self.give_up(arrived.payload, Discard::ConnectionTableFull);

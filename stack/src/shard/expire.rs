@@ -169,7 +169,9 @@ impl Shard {
                     let listener = self.listeners.find(reply.flow.local);
                     let owner = listener.and_then(|id| self.listeners.get(id));
                     let chosen = owner.map(|owner| owner.options.packet_options()).unwrap_or_default();
-                    self.send_answer(&reply.flow, &reply.header, reply.reply_mac, chosen);
+                    let window =
+                        owner.map_or(u16::MAX, |owner| owner.options.announced_window(&self.settings.tcp));
+                    self.send_reply(&reply, chosen, window);
                 }
                 Due::Expired { id, flow, listener, reset } => {
                     self.forget_half_open(&Removed { id, flow, listener }, Discard::SynTimeout);

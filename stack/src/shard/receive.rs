@@ -111,6 +111,9 @@ impl Shard {
             }
             IpProtocol::ICMP => self.receive_icmp(frame, &delivery, station, arrival),
             IpProtocol::UDP => self.receive_udp(frame, &delivery, station, arrival),
+            // A member of no group has nothing to report to whoever asks; and IGMP, a part of IP, is none of the transports
+            // that RFC 1122, Section 3.2.2.1, speaks of.
+            IpProtocol::IGMP => self.give_up(frame, Discard::IpProtocol),
             _ => {
                 // RFC 1122, Section 3.2.2.1: a host that lacks the protocol says so.
                 self.complain(frame.data(), station, arrival, Complaint::ProtocolUnreachable);

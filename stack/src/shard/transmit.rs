@@ -1,6 +1,7 @@
 //! The last step of a turn: segments become frames, and frames go to the device. Bounded by frames.
 
 use super::{Shard, Token, train};
+use crate::admission::Reply;
 use crate::buffer::{Buf, Checksum, Device, Offload};
 use crate::ip::Resolution;
 use crate::tcp::{Context, Outgoing, PacketOptions};
@@ -251,6 +252,16 @@ impl Shard {
     ) {
         let via = if self.interface.is_ours(flow.remote.addr) { Via::Loop } else { Via::Station(station) };
         self.send_bare_via(flow, header, via, chosen);
+    }
+
+    /// Sends an answer of admission, which knows the window of the settings alone: in a SYN-ACK the listener's own choice,
+    /// `window`, counts where it is less.
+    pub(crate) fn send_reply(&mut self, reply: &Reply, chosen: PacketOptions, window: u16) {
+        let mut header = reply.header;
+        if header.flags.syn() {
+            header.window = header.window.min(window);
+        }
+        self.send_answer(&reply.flow, &header, reply.reply_mac, chosen);
     }
 
     /// Sends a segment without data on a known way.

@@ -295,13 +295,14 @@ mod tests {
     fn an_echo_request_to_any_of_its_addresses_is_answered_from_that_address() {
         let mut router = Router::new(MAC, LAN).also(FAR_SIDE);
         for own in [LAN, FAR_SIDE] {
-            let request = Icmpv4::EchoRequest { identifier: 7, sequence: 3, data: b"anybody there?" };
+            let request =
+                Icmpv4::EchoRequest { code: 0, identifier: 7, sequence: 3, data: b"anybody there?" };
             let sent = answer(&mut router, own, &request);
-            let reply = Icmpv4::EchoReply { identifier: 7, sequence: 3, data: b"anybody there?" };
+            let reply = Icmpv4::EchoReply { code: 0, identifier: 7, sequence: 3, data: b"anybody there?" };
             assert_eq!((sent.len(), sent[0].0, Icmpv4::parse(&sent[0].1)), (1, own, Ok(reply)));
             assert!(crate::wire::icmpv4::checksum_ok(&sent[0].1));
         }
-        let reply = Icmpv4::EchoReply { identifier: 7, sequence: 3, data: b"" };
+        let reply = Icmpv4::EchoReply { code: 0, identifier: 7, sequence: 3, data: b"" };
         assert_eq!(answer(&mut router, LAN, &reply), [], "it answers nothing else");
     }
 
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn a_datagram_without_a_route_is_answered_by_network_unreachable() {
         let mut router = Router::new(MAC, LAN);
-        let request = Icmpv4::EchoRequest { identifier: 7, sequence: 3, data: b"" };
+        let request = Icmpv4::EchoRequest { code: 0, identifier: 7, sequence: 3, data: b"" };
         let sent = answer(&mut router, Ipv4Addr::new(8, 8, 8, 8), &request);
         let message = Icmpv4::parse(&sent[0].1);
         assert!(

@@ -85,6 +85,11 @@ impl Options {
         self.max_segment.map_or(path, |own| own.clamp(MIN_MSS, path.max(MIN_MSS)))
     }
 
+    /// The window that a SYN or SYN-ACK announces, in bytes.
+    pub fn announced_window(&self, settings: &settings::Tcp) -> u16 {
+        syn_window(settings.receive_window.min(self.receive_window_max(settings)))
+    }
+
     /// The largest receive window.
     pub(super) fn receive_window_max(&self, settings: &settings::Tcp) -> u32 {
         self.receive_window_max.unwrap_or(settings.receive_window_max)

@@ -164,6 +164,8 @@ codes! {
 pub enum Icmpv4<'a> {
     /// Type 8: to be answered with the same identifier, sequence number and data.
     EchoRequest {
+        /// 0 as RFC 792 has it; a probe may have another one.
+        code: u8,
         /// Whose request.
         identifier: u16,
         /// Which request.
@@ -173,6 +175,8 @@ pub enum Icmpv4<'a> {
     },
     /// Type 0: the answer.
     EchoReply {
+        /// That of the request: the answer has another type, and all else as it was (RFC 792).
+        code: u8,
         /// Whose request.
         identifier: u16,
         /// Which request.
@@ -248,9 +252,8 @@ impl<'a> Icmpv4<'a> {
         let high = u16::from_be_bytes([b4, b5]);
         let low = u16::from_be_bytes([b6, b7]);
         Ok(match kind {
-            // An echo has code 0 (RFC 792); with another it is not an echo.
-            ECHO_REQUEST if code == 0 => Self::EchoRequest { identifier: high, sequence: low, data: body },
-            ECHO_REPLY if code == 0 => Self::EchoReply { identifier: high, sequence: low, data: body },
+            ECHO_REQUEST => Self::EchoRequest { code, identifier: high, sequence: low, data: body },
+            ECHO_REPLY => Self::EchoReply { code, identifier: high, sequence: low, data: body },
             UNREACHABLE => Self::Unreachable { reason: Unreachable::from_wire(code, low), quoted: body },
             REDIRECT => Self::Redirect {
                 code: Redirect::from_wire(code),
@@ -288,11 +291,11 @@ impl<'a> Icmpv4<'a> {
             [b4, b5, b6, b7]
         };
         match *self {
-            Self::EchoRequest { identifier, sequence, data } => {
-                (ECHO_REQUEST, 0, pair(identifier, sequence), data)
+            Self::EchoRequest { code, identifier, sequence, data } => {
+                (ECHO_REQUEST, code, pair(identifier, sequence), data)
             }
-            Self::EchoReply { identifier, sequence, data } => {
-                (ECHO_REPLY, 0, pair(identifier, sequence), data)
+            Self::EchoReply { code, identifier, sequence, data } => {
+                (ECHO_REPLY, code, pair(identifier, sequence), data)
             }
             Self::Unreachable { reason, quoted } => {
                 let mtu = match reason {

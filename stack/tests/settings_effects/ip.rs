@@ -120,7 +120,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("ip.echo-reply", nothing, [("true", "1"), ("false", "0")], |s| {
             let mut wire = Wire::new(s);
-            let echo = Icmpv4::EchoRequest { identifier: 1, sequence: 1, data: b"hello" };
+            let echo = Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: 1, data: b"hello" };
             wire.inject(&frames::icmp(OTHER_MAC, OTHER, &echo));
             wire.take().len().to_string()
         }),

@@ -27,7 +27,7 @@ fn unfinished(settings: Settings, n: u16) -> (u64, u64) {
 
 fn echoes(wire: &mut Wire, n: u16) {
     for sequence in 0..n {
-        let echo = Icmpv4::EchoRequest { identifier: 1, sequence, data: b"hello" };
+        let echo = Icmpv4::EchoRequest { code: 0, identifier: 1, sequence, data: b"hello" };
         wire.host.device_mut().inbox.push_back(frames::icmp(OTHER_MAC, OTHER, &echo));
     }
 }

@@ -3,9 +3,16 @@
 use crate::steps::{MOST, Outcome, Tally, cargo, watch};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Random packets of one run.
 const PACKETS: &str = "10000000";
+
+/// A target under libFuzzer ends after this time, where its executions have not ended it before.
+const GUIDED_TIME: Duration = Duration::from_secs(240);
+
+/// A target with its build.
+const GUIDED_MOST: Duration = Duration::from_secs(20 * 60);
 
 /// Executions of each target under libFuzzer: those of the whole stack take a hundred times as long as those of a parser.
 const GUIDED: [(&str, u32); 8] = [
@@ -71,10 +78,13 @@ pub(super) fn libfuzzer(root: &Path, tally: &mut Tally) -> Outcome {
             "--",
             "-max_len=1000",
             "-seed=1",
+            // An input that hangs is a failure.
+            "-timeout=30",
             "-print_final_stats=1",
         ]);
-        command.arg(format!("-runs={executions}")).env("PATH", &path);
-        if watch(command, tally, MOST) != Outcome::Ok {
+        command.arg(format!("-runs={executions}")).arg(format!("-max_total_time={}", GUIDED_TIME.as_secs()));
+        command.env("PATH", &path);
+        if watch(command, tally, GUIDED_MOST) != Outcome::Ok {
             tally.failed += 1;
             return Outcome::Failed;
         }

@@ -20,6 +20,8 @@ pub struct EchoReply<'a> {
     /// DSCP of the request, with ECN cleared.
     pub traffic_class: u8,
     /// From the request.
+    pub code: u8,
+    /// From the request.
     pub identifier: u16,
     /// From the request.
     pub sequence: u16,
@@ -31,8 +33,8 @@ impl EchoReply<'_> {
     /// Appends the reply's packet to `buf`, with all the data (RFC 1122, Section 3.2.2.6): it may be larger than the link
     /// takes. False, and nothing is appended, where `buf` has no room.
     pub fn write(&self, buf: &mut Buf, ttl: u8) -> bool {
-        let (identifier, sequence, data) = (self.identifier, self.sequence, self.data);
-        let message = Icmpv4::EchoReply { identifier, sequence, data };
+        let Self { code, identifier, sequence, data, .. } = *self;
+        let message = Icmpv4::EchoReply { code, identifier, sequence, data };
         write(buf, self.src, self.dst, ttl, self.traffic_class, &message)
     }
 }
@@ -98,20 +100,24 @@ pub fn receive<'a>(
     let Ok(parsed) = Icmpv4::parse(message) else { return IcmpInput::Discard(Discard::IcmpMalformed) };
     let from = delivery.src;
     match parsed {
-        Icmpv4::EchoRequest { identifier, sequence, data } if settings.echo_reply => {
+        // RFC 1122, Section 3.2.2.6: every echo request is answered. RFC 792 names code 0 alone and makes the answer by
+        // another type and sum, so that a code that somebody set goes back with the rest; so do Linux and the BSDs.
+        Icmpv4::EchoRequest { code, identifier, sequence, data } if settings.echo_reply => {
             IcmpInput::Echo(EchoReply {
                 src: delivery.dst,
                 dst: from,
                 traffic_class: delivery.traffic_class & !0b11,
+                code,
                 identifier,
                 sequence,
                 data,
             })
         }
-        Icmpv4::EchoRequest { .. } => IcmpInput::Discard(Discard::IcmpUnused),
-        Icmpv4::EchoReply { identifier, sequence, data } => {
+        // Our requests have code 0, and so have their answers.
+        Icmpv4::EchoReply { code: 0, identifier, sequence, data } => {
             IcmpInput::EchoReply { from, identifier, sequence, data }
         }
+        Icmpv4::EchoRequest { .. } | Icmpv4::EchoReply { .. } => IcmpInput::Discard(Discard::IcmpUnused),
         Icmpv4::Unreachable { reason, quoted } => {
             let mtu = match reason {
                 Unreachable::FragmentationNeeded { next_hop_mtu } => Some(next_hop_mtu),

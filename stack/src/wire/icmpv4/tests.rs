@@ -12,11 +12,11 @@ fn arb_message(body: &[u8]) -> impl Strategy<Value = Icmpv4<'_>> {
             let mut bytes = vec![kind, code, 0, 0, b4, b5, b6, b7];
             bytes.extend(body);
             match Icmpv4::parse(&bytes).unwrap() {
-                Icmpv4::EchoRequest { identifier, sequence, .. } => {
-                    Icmpv4::EchoRequest { identifier, sequence, data: body }
+                Icmpv4::EchoRequest { code, identifier, sequence, .. } => {
+                    Icmpv4::EchoRequest { code, identifier, sequence, data: body }
                 }
-                Icmpv4::EchoReply { identifier, sequence, .. } => {
-                    Icmpv4::EchoReply { identifier, sequence, data: body }
+                Icmpv4::EchoReply { code, identifier, sequence, .. } => {
+                    Icmpv4::EchoReply { code, identifier, sequence, data: body }
                 }
                 Icmpv4::Unreachable { reason, .. } => Icmpv4::Unreachable { reason, quoted: body },
                 Icmpv4::Redirect { code, gateway, .. } => Icmpv4::Redirect { code, gateway, quoted: body },
@@ -53,8 +53,8 @@ fn agree(bytes: &[u8]) {
         }
     };
     let same = match (ours, oracle.icmp_type()) {
-        (Icmpv4::EchoRequest { identifier, sequence, data }, Icmpv4Type::EchoRequest(echo))
-        | (Icmpv4::EchoReply { identifier, sequence, data }, Icmpv4Type::EchoReply(echo)) => {
+        (Icmpv4::EchoRequest { code: 0, identifier, sequence, data }, Icmpv4Type::EchoRequest(echo))
+        | (Icmpv4::EchoReply { code: 0, identifier, sequence, data }, Icmpv4Type::EchoReply(echo)) => {
             identifier == echo.id && sequence == echo.seq && data == oracle.payload()
         }
         (Icmpv4::Unreachable { reason, quoted }, Icmpv4Type::DestinationUnreachable(theirs)) => {
@@ -93,6 +93,8 @@ fn agree(bytes: &[u8]) {
         }
         // A code that nothing defines: still an error of its type to us, unknown to the oracle.
         (ours, Icmpv4Type::Unknown { type_u8, code_u8, .. }) => match ours {
+            Icmpv4::EchoRequest { code, .. } => code != 0 && (8, code) == (type_u8, code_u8),
+            Icmpv4::EchoReply { code, .. } => code != 0 && (0, code) == (type_u8, code_u8),
             Icmpv4::Unreachable { reason: Unreachable::Other(code), .. } => (3, code) == (type_u8, code_u8),
             Icmpv4::Redirect { code: Redirect::Other(code), .. } => (5, code) == (type_u8, code_u8),
             Icmpv4::TimeExceeded { code: TimeExceeded::Other(code), .. } => (11, code) == (type_u8, code_u8),
@@ -157,7 +159,7 @@ proptest! {
     #[test]
     fn the_checksum_is_the_oracles(id: u16, seq: u16, data in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut bytes = vec![0; 8 + data.len()];
-        Icmpv4::EchoRequest { identifier: id, sequence: seq, data: &data }.write(&mut bytes);
+        Icmpv4::EchoRequest { code: 0, identifier: id, sequence: seq, data: &data }.write(&mut bytes);
         let header = etherparse::Icmpv4Header::with_checksum(
             Icmpv4Type::EchoRequest(etherparse::IcmpEchoHeader { id, seq }),
             &data,

@@ -59,7 +59,7 @@ fn error(message: &Icmpv4<'_>) -> IcmpError {
 #[test]
 fn an_echo_request_is_answered_from_the_address_asked_with_all_its_data() {
     let data: Vec<u8> = (0..100).collect();
-    let request = bytes(&Icmpv4::EchoRequest { identifier: 3, sequence: 9, data: &data });
+    let request = bytes(&Icmpv4::EchoRequest { code: 0, identifier: 3, sequence: 9, data: &data });
     take(&settings::Ip::default(), &request, |input| {
         let IcmpInput::Echo(reply) = input else { panic!("{input:?}") };
         let mut buf = Buf::new(256, 0);
@@ -68,7 +68,7 @@ fn an_echo_request_is_answered_from_the_address_asked_with_all_its_data() {
         assert!(view.checksum_ok() && icmpv4::checksum_ok(view.payload()));
         assert_eq!((view.src(), view.dst(), view.ttl()), (US, ROUTER, 64));
         assert_eq!(view.header().traffic_class, 0b1010_1000, "DSCP of the request, ECN cleared");
-        let expected = Icmpv4::EchoReply { identifier: 3, sequence: 9, data: &data };
+        let expected = Icmpv4::EchoReply { code: 0, identifier: 3, sequence: 9, data: &data };
         assert_eq!(Icmpv4::parse(view.payload()), Ok(expected));
         assert!(!reply.write(&mut Buf::new(20, 0), 64), "no room");
     });
@@ -76,9 +76,28 @@ fn an_echo_request_is_answered_from_the_address_asked_with_all_its_data() {
     take(&silent, &request, |input| assert_eq!(input, IcmpInput::Discard(Discard::IcmpUnused)));
 }
 
+/// RFC 1122, Section 3.2.2.6: every request is answered. RFC 792: the answer is the request with another type and sum.
+#[test]
+fn an_echo_request_with_a_code_is_answered_with_its_code() {
+    for code in [1, 9, 255] {
+        let request = bytes(&Icmpv4::EchoRequest { code, identifier: 3, sequence: 9, data: b"probe" });
+        take(&settings::Ip::default(), &request, |input| {
+            let IcmpInput::Echo(reply) = input else { panic!("{input:?}") };
+            let mut buf = Buf::new(256, 0);
+            assert!(reply.write(&mut buf, 64));
+            let message = &buf.data()[20..];
+            assert!(icmpv4::checksum_ok(message));
+            assert_eq!((message[0], message[1], &message[4..]), (0, code, &request[4..]));
+        });
+        // Nobody was asked so.
+        let reply = Icmpv4::EchoReply { code, identifier: 3, sequence: 9, data: b"probe" };
+        assert_eq!(discard(&reply), Some(Discard::IcmpUnused));
+    }
+}
+
 #[test]
 fn an_echo_reply_goes_to_whoever_pinged() {
-    let reply = bytes(&Icmpv4::EchoReply { identifier: 3, sequence: 9, data: b"x" });
+    let reply = bytes(&Icmpv4::EchoReply { code: 0, identifier: 3, sequence: 9, data: b"x" });
     take(&settings::Ip::default(), &reply, |input| {
         let from = ROUTER.into();
         assert_eq!(input, IcmpInput::EchoReply { from, identifier: 3, sequence: 9, data: b"x" });
@@ -177,7 +196,7 @@ fn an_error_that_quotes_nothing_of_ours_is_counted_so() {
 fn an_error_about_our_ping_names_the_ping() {
     let mut quoted = vec![0; 28];
     Ipv4Header::atomic(US, FAR, IpProtocol::ICMP, 64, 8).write(&mut quoted);
-    Icmpv4::EchoRequest { identifier: 5, sequence: 6, data: &[] }.write(&mut quoted[20..]);
+    Icmpv4::EchoRequest { code: 0, identifier: 5, sequence: 6, data: &[] }.write(&mut quoted[20..]);
     let message = bytes(&Icmpv4::TimeExceeded { code: TimeExceeded::InTransit, quoted: &quoted });
     take(&settings::Ip::default(), &message, |input| {
         let expected = IcmpInput::EchoError {
@@ -213,7 +232,7 @@ fn a_redirect_is_refused_by_default_and_given_to_the_routes_by_setting() {
 #[test]
 fn a_short_or_wrongly_summed_message_and_an_unknown_type_are_one_discard_each() {
     let settings = settings::Ip::default();
-    let mut echo = bytes(&Icmpv4::EchoRequest { identifier: 1, sequence: 1, data: b"data" });
+    let mut echo = bytes(&Icmpv4::EchoRequest { code: 0, identifier: 1, sequence: 1, data: b"data" });
     take(&settings, &echo[..7], |input| assert_eq!(input, IcmpInput::Discard(Discard::IcmpMalformed)));
     echo[9] ^= 1;
     take(&settings, &echo, |input| assert_eq!(input, IcmpInput::Discard(Discard::IcmpChecksum)));
