@@ -4,7 +4,7 @@
 use core::fmt;
 
 /// A page is small enough to be made within a turn, and large enough for the list of pages to stay in a cache.
-const PAGE: usize = 256;
+const PAGE: usize = 128;
 const NIL: u32 = u32::MAX;
 
 /// Names one entry of one [`Slab`] for as long as it lives; a stale id finds nothing.
@@ -40,7 +40,7 @@ struct Entry<T> {
     value: Option<T>,
 }
 
-/// Entries of `T` in pages of 256, found by [`Id`] in O(1).
+/// Entries of `T` in pages of 128, found by [`Id`] in O(1).
 pub struct Slab<T> {
     pages: Vec<Box<[Entry<T>; PAGE]>>,
     free: u32,

@@ -30,6 +30,10 @@ struct Node {
 
 const FRESH: Node = Node { next: NIL, prev: NIL, tick: 0, place: UNARMED };
 
+fn page() -> Box<[Node]> {
+    vec![FRESH; PAGE].into_boxed_slice()
+}
+
 /// Timers named by the index of their owner's place in a slab; each owner has at most one.
 pub(crate) struct Wheel {
     /// All ticks up to this one have been looked at.
@@ -51,7 +55,8 @@ impl Wheel {
             occupied: [0; LEVELS],
             due: NIL,
             begins: u64::MAX,
-            nodes: Vec::new(),
+            // A host with few connections keeps what it starts with.
+            nodes: vec![page()],
             armed: 0,
         }
     }
@@ -75,7 +80,7 @@ impl Wheel {
     fn node(&mut self, index: u32) -> &mut Node {
         let (page, place) = (index as usize / PAGE, index as usize % PAGE);
         while self.nodes.len() <= page {
-            self.nodes.push(vec![FRESH; PAGE].into_boxed_slice());
+            self.nodes.push(page());
         }
         &mut self.nodes[page][place]
     }

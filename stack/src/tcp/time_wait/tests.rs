@@ -134,7 +134,7 @@ fn at_the_limit_the_oldest_retires_and_is_counted() {
         assert_eq!(store.insert(record(port), Instant::ZERO).1, None);
     }
     let memory = store.memory();
-    assert!(memory <= 64 * 96, "a page of 64 records with all that the store adds: {memory}");
+    assert!(memory <= 128 * 96, "a page of 128 records with all that the store adds: {memory}");
     let (index, gone) = store.insert(record(4), Instant::ZERO);
     assert_eq!(gone.map(|(_, flow)| flow), Some(record(1).flow));
     assert_eq!(store.get(index).map(|record| record.flow.remote.port), Some(4));
