@@ -1,7 +1,7 @@
 //! Bytes that the application has written and the peer has not acknowledged: from `snd_una` on, in chunks of the pool.
 
-use super::pool::HEADROOM;
 use super::chunks::Chunks;
+use super::pool::HEADROOM;
 use super::{Buf, Pool, SizeClass};
 use crate::wire::checksum;
 

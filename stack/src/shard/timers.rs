@@ -55,7 +55,9 @@ impl Timers {
     #[inline]
     #[must_use]
     pub(crate) fn arm(&mut self, index: u32, slot: &mut Slot) -> bool {
-        let Some(deadline) = slot.connection.deadline().filter(|at| *at < slot.armed.at) else { return false };
+        let Some(deadline) = slot.connection.deadline().filter(|at| *at < slot.armed.at) else {
+            return false;
+        };
         slot.armed.at = deadline;
         self.recent_due = self.recent_due.min(Wheel::tick_of(deadline));
         if !core::mem::replace(&mut slot.armed.in_list, true) {

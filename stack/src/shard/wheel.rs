@@ -30,7 +30,7 @@ struct Node {
 
 const FRESH: Node = Node { next: NIL, prev: NIL, tick: 0, place: UNARMED };
 
-fn page() -> Box<[Node]> {
+fn fresh_page() -> Box<[Node]> {
     vec![FRESH; PAGE].into_boxed_slice()
 }
 
@@ -56,7 +56,7 @@ impl Wheel {
             due: NIL,
             begins: u64::MAX,
             // A host with few connections keeps what it starts with.
-            nodes: vec![page()],
+            nodes: vec![fresh_page()],
             armed: 0,
         }
     }
@@ -80,7 +80,7 @@ impl Wheel {
     fn node(&mut self, index: u32) -> &mut Node {
         let (page, place) = (index as usize / PAGE, index as usize % PAGE);
         while self.nodes.len() <= page {
-            self.nodes.push(page());
+            self.nodes.push(fresh_page());
         }
         &mut self.nodes[page][place]
     }
