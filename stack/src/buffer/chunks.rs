@@ -4,11 +4,22 @@
 use super::{Buf, Pool};
 use std::collections::VecDeque;
 
+/// A list that the pool lends, behind one pointer: the queue that holds it is as small as a connection must be.
+#[derive(Debug, Default)]
+pub(super) struct List(VecDeque<Buf>);
+
+impl List {
+    /// Buffers that it has room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
 /// Buffers of one queue. There is a list only behind a first one, and never an empty one.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     first: Option<Buf>,
-    more: Option<Box<VecDeque<Buf>>>,
+    more: Option<Box<List>>,
 }
 
 impl Chunks {
@@ -29,7 +40,7 @@ impl Chunks {
     #[inline]
     pub(super) fn back_mut(&mut self) -> Option<&mut Buf> {
         match &mut self.more {
-            Some(more) => more.back_mut(),
+            Some(more) => more.0.back_mut(),
             None => self.first.as_mut(),
         }
     }
@@ -38,7 +49,7 @@ impl Chunks {
     pub(super) fn get(&self, index: usize) -> Option<&Buf> {
         match index.checked_sub(1) {
             None => self.first.as_ref(),
-            Some(behind) => self.more.as_ref()?.get(behind),
+            Some(behind) => self.more.as_ref()?.0.get(behind),
         }
     }
 
@@ -46,7 +57,7 @@ impl Chunks {
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Buf> {
         match index.checked_sub(1) {
             None => self.first.as_mut(),
-            Some(behind) => self.more.as_mut()?.get_mut(behind),
+            Some(behind) => self.more.as_mut()?.0.get_mut(behind),
         }
     }
 
@@ -55,7 +66,7 @@ impl Chunks {
         if self.first.is_none() {
             self.first = Some(buf);
         } else {
-            self.more.get_or_insert_with(|| pool.take_list()).push_back(buf);
+            self.more.get_or_insert_with(|| pool.take_list()).0.push_back(buf);
         }
     }
 
@@ -63,8 +74,8 @@ impl Chunks {
     pub(super) fn pop_front(&mut self, pool: &mut Pool) -> Option<Buf> {
         let front = self.first.take();
         if let Some(more) = &mut self.more {
-            self.first = more.pop_front();
-            if more.is_empty() {
+            self.first = more.0.pop_front();
+            if more.0.is_empty() {
                 self.more.take().into_iter().for_each(|list| pool.put_list(list));
             }
         }
@@ -72,7 +83,7 @@ impl Chunks {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Buf> {
-        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()))
+        self.first.iter().chain(self.more.iter().flat_map(|more| more.0.iter()))
     }
 
     /// Gives all buffers back to the pool.

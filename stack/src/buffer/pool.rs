@@ -1,7 +1,7 @@
 //! The buffers of a shard, by size: in steady state a packet costs no allocation.
 
 use super::Buf;
-use std::collections::VecDeque;
+use super::chunks::List;
 
 /// Headroom of every buffer taken for a frame: Ethernet, IPv6 and TCP with all options fit.
 pub const HEADROOM: usize = 128;
@@ -61,8 +61,8 @@ pub struct Pool {
     allocated: u64,
     outstanding: usize,
     /// Lists that queues no longer need.
-    #[allow(clippy::vec_box, reason = "a queue holds the box: it is as small as a connection must be")]
-    lists: Vec<Box<VecDeque<Buf>>>,
+    #[allow(clippy::vec_box, reason = "a queue holds the box itself")]
+    lists: Vec<Box<List>>,
 }
 
 /// Most headers that wait for a frame to share: 64 bytes each.
@@ -188,13 +188,13 @@ impl Pool {
 
     /// A list for a queue of several buffers: in steady state one that another queue has used.
     #[inline]
-    pub(super) fn take_list(&mut self) -> Box<VecDeque<Buf>> {
+    pub(super) fn take_list(&mut self) -> Box<List> {
         self.lists.pop().unwrap_or_default()
     }
 
     /// Takes the list of a queue back, which is empty.
     #[inline]
-    pub(super) fn put_list(&mut self, list: Box<VecDeque<Buf>>) {
+    pub(super) fn put_list(&mut self, list: Box<List>) {
         if self.lists.len() < LISTS && list.capacity() <= LONGEST {
             self.lists.push(list);
         }

@@ -160,7 +160,7 @@ mod tests {
 
     /// Hashes that crowd a few buckets, so that entries pass over full ones, around the end too, and share tags.
     fn crowded(entry: u32) -> u64 {
-        u64::from(entry % 3) * 31 | u64::from(entry % 5) << 56
+        (u64::from(entry % 3) * 31) | (u64::from(entry % 5) << 56)
     }
 
     fn packed(entry: u32) -> Packed {
