@@ -52,12 +52,17 @@ pub fn output(mut command: Command, seconds: u64) -> Output {
     command.stdout(file.try_clone().unwrap()).stderr(file.try_clone().unwrap());
     let mut child =
         end_with_test(&mut command).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let start = Instant::now();
+    // Time in which this process did not run either (a paused machine, a stopped job) is not the program's.
+    const STEP: Duration = Duration::from_millis(100);
+    let (mut ran, mut last) = (Duration::ZERO, Instant::now());
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > Duration::from_secs(seconds) {
+        let now = Instant::now();
+        ran += now.duration_since(last).min(STEP);
+        last = now;
+        if ran > Duration::from_secs(seconds) {
             let _ = child.kill();
             let _ = child.wait();
             panic!("{command:?} did not end within {seconds} s\n{}", all_of(&mut file));
