@@ -104,7 +104,7 @@ impl Plugin {
         let segment = &mut packet[20..];
         header.write(segment);
         let pseudo = checksum::pseudo_header(REMOTE.into(), LOCAL.into(), IpProtocol::TCP.0, len as u32);
-        let sum = checksum::finish(checksum::combine(pseudo, header.partial_sum(segment)));
+        let sum = checksum::finish(checksum::combine(pseudo, checksum::sum(segment)));
         segment[16..18].copy_from_slice(&sum.to_be_bytes());
         let sent = call!(self, 24, (*const c_void, usize) -> c_int, packet.as_ptr().cast(), packet.len());
         assert_eq!(sent, 0);
