@@ -242,6 +242,22 @@ fn unknown_keys_that_differ_in_case_alone_are_two_in_a_reg_file_too() {
 }
 
 #[test]
+fn an_unknown_key_with_what_begins_like_a_number_and_is_none_is_an_error() {
+    for text in ["8_D", "12z", "[1, 2_x]", "{ a = 0x_g, b = 2 }", "1.5_y", "-_"] {
+        let document = toml(&format!("[tcp]\nnagle = false\n[future]\nkey = {text}\n"));
+        assert!(document.has_errors(), "{text}");
+        assert_eq!(document.diagnostics()[0].line, Some(4), "{text}");
+    }
+    for text in
+        ["1_000", "-7", "+8", "0xdead_beef", "0o17", "0b1_0", "1_0.5e3", "-inf", "+nan", "[1, 2.5, \"x\"]"]
+    {
+        let first = toml(&format!("[future]\nkey = {text}\n"));
+        assert!(!first.has_errors(), "{text}: {:?}", first.diagnostics());
+        assert_eq!(said(&toml(&first.to_toml())), said(&first), "{text}");
+    }
+}
+
+#[test]
 fn a_setting_by_nts_name_and_by_ours_is_written_once() {
     let ours = TCPIP.replace("Tcpip", "Synward");
     let both = reg(&format!("\"SackOpts\"=dword:0\n[{ours}]\n\"tcp.sack\"=dword:0\n"));

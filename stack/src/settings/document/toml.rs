@@ -56,6 +56,10 @@ fn walk(
 fn leaf(line: usize, path: &[String], value: &DeValue<'_>, document: &mut Document) {
     let name = path.join(".");
     let Some(setting) = registry::by_name(&name) else {
+        if let Some(wrong) = wrong_number(value) {
+            document.error(Some(line), format!("{}: {} is no number", quote(&name), quote(wrong)));
+            return;
+        }
         document.warning(
             line,
             format!("{} is no setting; it is kept{}", quote(&name), did_you_mean(&name, document)),
@@ -164,8 +168,24 @@ pub(super) fn unknown_from_reg(name: &str, text: &str) -> Option<(Vec<String>, S
         path.push(key.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(inner) if !inner.is_empty() => table = inner,
-            value => return Some((path, inline(value))),
+            value => return wrong_number(value).is_none().then(|| (path, inline(value))),
         }
+    }
+}
+
+/// What stands where a number should: the parser tells numbers by how they begin, and leaves reading them to us.
+fn wrong_number<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
+    match value {
+        DeValue::Integer(number) => {
+            let text = number.as_str();
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            let good = !digits.is_empty() && digits.chars().all(|c| c.is_digit(number.radix()));
+            (!good).then_some(text)
+        }
+        DeValue::Float(number) => number.as_str().parse::<f64>().is_err().then(|| number.as_str()),
+        DeValue::Array(items) => items.iter().find_map(|item| wrong_number(item.get_ref())),
+        DeValue::Table(table) => table.values().find_map(|value| wrong_number(value.get_ref())),
+        DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => None,
     }
 }
 
