@@ -2,7 +2,7 @@
 //! eight bytes. The live bytes are `start..end`; before them is headroom, after them tailroom.
 //!
 //! # Sharing
-//! The bytes of a frame that was sent are kept for a retransmission without a copy: [`Buf::share`] makes a *view*, a header of
+//! The bytes of a frame that was sent are kept for a retransmission without a copy: `Buf::share` makes a *view*, a header of
 //! its own without bytes that points to the frame's allocation and counts there as one more holder. While there is more than
 //! one, nobody writes the bytes that they share: whoever wants to gets a copy first, and room before and after them is offered
 //! only where it is no other holder's. Each holder has its own header, so its start and end are its own. The last one has the

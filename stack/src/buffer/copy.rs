@@ -15,6 +15,7 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
 }
 
 /// Gives `from` to `sink` in pieces that are copied fast, for memory that only `sink` can write.
+#[cfg(feature = "tokio")]
 #[inline]
 pub(crate) fn in_pieces(from: &[u8], sink: impl FnMut(&[u8])) {
     from.chunks(PIECE).for_each(sink);
