@@ -16,6 +16,8 @@ const RECENT: usize = 128;
 pub(crate) struct Timers {
     wheel: Wheel,
     recent: Vec<u32>,
+    /// Entries of the list whose connections still want them; without any the list is empty.
+    wanted: usize,
     /// The list is gone through at this time at the latest, a tick of the wheel.
     recent_due: Instant,
 }
@@ -36,7 +38,12 @@ impl Armed {
 
 impl Timers {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { wheel: Wheel::new(now), recent: Vec::with_capacity(RECENT), recent_due: Instant::FAR_FUTURE }
+        Self {
+            wheel: Wheel::new(now),
+            recent: Vec::with_capacity(RECENT),
+            wanted: 0,
+            recent_due: Instant::FAR_FUTURE,
+        }
     }
 
     /// Bytes held.
@@ -62,6 +69,7 @@ impl Timers {
         self.recent_due = self.recent_due.min(Wheel::tick_of(deadline));
         if !core::mem::replace(&mut slot.armed.in_list, true) {
             self.recent.push(index);
+            self.wanted += 1;
         }
         self.recent.len() >= RECENT
     }
@@ -83,6 +91,13 @@ impl Shard {
         slot.armed.at = Instant::FAR_FUTURE;
         if core::mem::replace(&mut slot.armed.on_wheel, false) {
             self.timers.wheel.cancel(index);
+        }
+        if core::mem::replace(&mut slot.armed.in_list, false) {
+            self.timers.wanted -= 1;
+            if self.timers.wanted == 0 {
+                self.timers.recent.clear();
+                self.timers.recent_due = Instant::FAR_FUTURE;
+            }
         }
     }
 
@@ -112,9 +127,9 @@ impl Shard {
     /// Goes through the list: what still has a deadline goes on the wheel.
     #[inline(never)]
     pub(crate) fn sort_recent_timers(&mut self) {
-        let Timers { wheel, recent, recent_due } = &mut self.timers;
+        let Timers { wheel, recent, wanted, recent_due } = &mut self.timers;
         wheel.advance(self.now);
-        *recent_due = Instant::FAR_FUTURE;
+        (*wanted, *recent_due) = (0, Instant::FAR_FUTURE);
         for (at, index) in recent.iter().enumerate() {
             if let Some(later) = recent.get(at + 4).and_then(|index| self.connections.at(*index)) {
                 prefetch(later);
