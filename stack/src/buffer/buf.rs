@@ -330,13 +330,15 @@ impl Buf {
     /// Lets go of bytes that may be shared: what is left is a buffer with bytes, where no other holder is left, and the header
     /// of a view, which holds nothing any more.
     pub(super) fn part(mut self) -> (Option<Self>, Option<Self>) {
+        // Asked before: a frame's own header may be another holder's as soon as this one is not counted any more.
+        let is_view = self.is_view();
         // Release: what this holder read is read before another one writes; and acquire, where that is this one.
         let last = self.holders().fetch_sub(1, Ordering::Release) == 0;
         if last {
             fence(Ordering::Acquire);
             self.holders().store(0, Ordering::Relaxed);
         }
-        if !self.is_view() {
+        if !is_view {
             if last {
                 return (Some(self), None);
             }
