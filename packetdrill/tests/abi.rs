@@ -11,6 +11,9 @@ use core::mem::{transmute, zeroed};
 use core::ptr::null_mut;
 use std::ffi::CString;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 use synward::wire::{IpProtocol, Ipv4Header, Ipv4View, SeqNum, TcpFlags, TcpHeader, TcpOptions, checksum};
 use synward_packetdrill as _;
 
@@ -200,37 +203,42 @@ fn a_script_with_data_options_and_information_runs_in_virtual_time() {
 
 #[test]
 fn a_call_on_the_second_thread_sleeps_and_ends_at_the_time_of_its_cause() {
-    let plugin = Plugin::load("sysctl=off");
+    let plugin = Arc::new(Plugin::load("sysctl=off"));
     let listener = plugin.listener();
     let iss = plugin.open();
-    std::thread::scope(|scope| {
-        let second = scope.spawn(|| {
-            let (fd, _) = plugin.accept(listener);
-            let accepted_at = plugin.now();
-            let mut out = [0_u8; 500];
-            let n = call!(plugin, 9, (c_int, *mut c_void, usize, c_int) -> isize, fd, out.as_mut_ptr().cast(), 500, 0);
-            (fd, accepted_at, n, plugin.now())
-        });
-        // As the tool: the thread must be asleep before time goes on. Nothing depends on how long this takes.
-        for _ in 0..20 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        plugin.usleep(100_000);
-        let connected_at = plugin.now();
-        plugin.send(TcpFlags::ACK, 1, iss + 1, 0);
-        for _ in 0..20 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        plugin.usleep(300_000);
-        let sent_at = plugin.now();
-        plugin.send(TcpFlags::ACK, 1, iss + 1, 500);
-        let (fd, accepted_at, n, read_at) = second.join().unwrap();
-        assert!(fd >= 0);
-        assert_eq!(n, 500);
-        assert!((0..50).contains(&(accepted_at - connected_at)), "{}", accepted_at - connected_at);
-        assert!((0..50).contains(&(read_at - sent_at)), "{}", read_at - sent_at);
+    let there = plugin.clone();
+    let second = thread::spawn(move || {
+        let (fd, _) = there.accept(listener);
+        let accepted_at = there.now();
+        let mut out = [0_u8; 500];
+        let n =
+            call!(there, 9, (c_int, *mut c_void, usize, c_int) -> isize, fd, out.as_mut_ptr().cast(), 500, 0);
+        (fd, accepted_at, n, there.now())
     });
-    plugin.free();
+    // As the tool: the thread must be asleep before time goes on. Nothing depends on how long this takes.
+    let sleep = || (0..20).for_each(|_| thread::sleep(Duration::from_millis(5)));
+    sleep();
+    plugin.usleep(100_000);
+    let connected_at = plugin.now();
+    plugin.send(TcpFlags::ACK, 1, iss + 1, 0);
+    sleep();
+    plugin.usleep(300_000);
+    let sent_at = plugin.now();
+    plugin.send(TcpFlags::ACK, 1, iss + 1, 500);
+    // Where the data does not come, nothing else would end the call, and nobody may wait for its thread.
+    for _ in 0..100 {
+        if second.is_finished() {
+            break;
+        }
+        sleep();
+    }
+    assert!(second.is_finished(), "the call sleeps although its data was sent");
+    let (fd, accepted_at, n, read_at) = second.join().unwrap();
+    assert!(fd >= 0);
+    assert_eq!(n, 500);
+    assert!((0..50).contains(&(accepted_at - connected_at)), "{}", accepted_at - connected_at);
+    assert!((0..50).contains(&(read_at - sent_at)), "{}", read_at - sent_at);
+    Arc::into_inner(plugin).unwrap().free();
 }
 
 #[test]
